@@ -1,0 +1,50 @@
+"""A fault that was found: its code, the class of the verdict, the words, the place, the evidence. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from leonui.words import translate
+
+CLASSES = ("is", "caused by", "consistent with")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault; ``message`` is a template in English, filled in from ``evidence`` and translated when it is said.
+
+    >>> Finding("NO-STEP", "is", "{steps} steps were made", {"steps": 0}).say()
+    '0 steps were made'
+    """
+
+    code: str
+    verdict: str
+    message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    fix: str = ""
+    file: str | None = None
+    line: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.verdict not in CLASSES:
+            raise ValueError(f"verdict={self.verdict!r} is not a class; choose one of {', '.join(CLASSES)}")
+
+    def say(self, lang: str = "en") -> str:
+        """The message in a language, its figures filled in."""
+        return translate(self.message, lang).format(**self.evidence)
+
+    def remedy(self, lang: str = "en") -> str:
+        """What to do next, in a language."""
+        return translate(self.fix, lang).format(**self.evidence) if self.fix else ""
+
+    @property
+    def place(self) -> str:
+        """``file:line`` as a compiler would write it; empty where the place is not known."""
+        return f"{self.file}:{self.line}" if self.file else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values, ``class`` for the verdict's class and the English message filled in."""
+        data = asdict(self)
+        data["class"] = data.pop("verdict")
+        return data | {"message": self.say(), "template": self.message, "fix": self.remedy(), "fix_template": self.fix}

@@ -1,0 +1,45 @@
+"""What one process is told before it runs: a small file that an environment variable names."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from leonui.trial.intervention import Intervention
+
+VARIABLE = "LEONUI_PLAN"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where to write, what to change, and whom to ask.
+
+    folder: the trial's own; route: the Interventions to go through, one after the other, of which only the last is
+    recorded; camp: the socket where a paused process waits for orders; hold: pause at the first optimizer step, and
+    again where the route ends; keep: leave the final weights in the folder; mute: let no output of the script through;
+    seconds: end cleanly once so long has passed since the first step; tethered: die with the process that started it.
+    """
+
+    folder: str
+    route: tuple[Intervention, ...] = (Intervention(),)
+    camp: str | None = None
+    hold: bool = False
+    keep: bool = False
+    mute: bool = False
+    seconds: float | None = None
+    tethered: bool = False
+
+    def write(self) -> Path:
+        """Put the plan into its folder; returns the file's path."""
+        path = Path(self.folder) / "plan.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self) | {"route": [leg.to_json() for leg in self.route]}))
+        return path
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Plan:
+        """The inverse of ``write``."""
+        said = json.loads(Path(path).read_text())
+        return cls(**said | {"route": tuple(Intervention.from_json(leg) for leg in said["route"])})

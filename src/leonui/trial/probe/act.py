@@ -1,0 +1,152 @@
+"""Applies one Intervention to one optimizer step."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from leonui.trial.intervention import Intervention, LearningRate, Swap
+from leonui.trial.probe.tensors import gradients, total_norm, weights
+
+
+class Act:
+    """One Intervention in force: knows the rates that the groups began with, and the optimizers it put in place."""
+
+    def __init__(self, leg: Intervention):
+        self.leg = leg
+        self.rates: list[float] = []
+        self._base: dict[int, float] = {}
+        self._stand_ins: dict[int, Optimizer] = {}
+
+    def step(self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], t: int) -> Any:
+        """Step number ``t`` (from 0) of the optimizer; the script finds its learning rates as it left them."""
+        if self.leg.optimizer:
+            walk, args = self._stand_in(optimizer, self.leg.optimizer).step, ()
+            args, kwargs = tuple(filter(None, [_closure(args, kwargs)])), {}
+        if self.leg.clip:
+            args, kwargs = self._clipped(optimizer, args, kwargs)
+        found = [group["lr"] for group in optimizer.param_groups]
+        self.rates = self._rates(optimizer, t)
+        if self.leg.lr:
+            _put(optimizer, self.rates)
+        try:
+            return walk(*args, **kwargs) if self.leg.optimizer else walk(optimizer, *args, **kwargs)
+        finally:
+            if self.leg.lr:
+                _restore(optimizer, found)
+
+    def _rates(self, optimizer: Optimizer, t: int) -> list[float]:
+        now = [float(group["lr"]) for group in optimizer.param_groups]
+        base = [self._base.setdefault(id(group), peak_rate(group)) for group in optimizer.param_groups]
+        return now if self.leg.lr is None else effective(self.leg.lr, now, base, t)
+
+    def _stand_in(self, optimizer: Optimizer, swap: Swap) -> Optimizer:
+        if id(optimizer) not in self._stand_ins:
+            self._stand_ins[id(optimizer)] = stand_in(optimizer, swap)
+        return self._stand_ins[id(optimizer)]
+
+    def _clipped(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        closure = _closure(args, kwargs)
+        if closure is None:
+            clip_gradients(optimizer, self.leg.clip or 0.0)
+            return args, kwargs
+
+        def clipped_closure() -> Any:
+            loss = closure()
+            clip_gradients(optimizer, self.leg.clip or 0.0)
+            return loss
+
+        return (clipped_closure,), {key: value for key, value in kwargs.items() if key != "closure"}
+
+
+def effective(lr: LearningRate, now: list[float], base: list[float], t: int) -> list[float]:
+    """The rate of each group at step ``t``: the schedule's value over what it is anchored to."""
+    value = lr.schedule(t)
+    if lr.of == "absolute":
+        first = next((rate for rate in base if rate), 1.0)
+        return [rate / first * value for rate in base]
+    return [rate * value for rate in (now if lr.of == "script" else base)]
+
+
+def peak_rate(group: dict[str, Any]) -> float:
+    """The rate a group was given: torch's schedulers note it as ``max_lr`` or ``initial_lr`` before they change ``lr``."""
+    return float(group.get("max_lr") or group.get("initial_lr") or group["lr"])
+
+
+def clip_gradients(optimizer: Optimizer, norm: float) -> None:
+    """Scale all gradients of an optimizer to a global norm of at most ``norm``, without a wait for the device."""
+    grads = gradients(optimizer)
+    total = total_norm(grads)
+    if total is None:
+        return
+    scale = getattr(optimizer, "grad_scale", None)  # a fused optimizer under a GradScaler unscales in its own step
+    limit = norm * scale if scale is not None else norm
+    torch._foreach_mul_(grads, torch.clamp(limit / (total + 1e-6), max=1.0))
+
+
+def stand_in(optimizer: Optimizer, swap: Swap) -> Optimizer:
+    """The optimizer that a Swap names, sharing the script's group dicts, so that schedulers go on working on them."""
+    groups = [{"params": group["params"]} for group in optimizer.param_groups]
+    rate = peak_rate(optimizer.param_groups[0])
+    other = optimizer_class(swap.name)(groups, **{"lr": rate, **swap.settings})
+    for ours, theirs in zip(optimizer.param_groups, other.param_groups, strict=True):
+        ours.update({key: value for key, value in theirs.items() if key not in ("params", "lr")})
+        if "lr" in swap.settings:
+            ours["lr"] = swap.settings["lr"]
+    other.param_groups = optimizer.param_groups
+    return other
+
+
+def optimizer_class(name: str) -> type[Optimizer]:
+    """A class of torch.optim by its name in any case, or "module:Class". Raises ValueError for an unknown one."""
+    module, colon, attribute = name.partition(":")
+    if colon:
+        return getattr(importlib.import_module(module), attribute)
+    known = {key.lower(): value for key, value in vars(torch.optim).items() if isinstance(value, type)}
+    if name.lower() not in known or known[name.lower()] is Optimizer:
+        raise ValueError(f"torch.optim has no optimizer {name!r}; give one of its names or module:Class")
+    return known[name.lower()]
+
+
+def put_weights(optimizers: list[Optimizer], path: str) -> None:
+    """Put the weights of a file, as ``keep_weights`` wrote it, in place."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    with torch.no_grad():
+        for optimizer, tensors in zip(optimizers, saved, strict=False):
+            for parameter, value in zip(weights(optimizer), tensors, strict=True):
+                parameter.copy_(value)
+
+
+def keep_weights(optimizers: list[Optimizer], path: str) -> None:
+    """Leave the weights of all optimizers in a file."""
+    torch.save([[p.detach().cpu() for p in weights(optimizer)] for optimizer in optimizers], path)
+
+
+def _closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:
+    return kwargs.get("closure", args[0] if args else None)
+
+
+def evaluate(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A step that moves nothing: the closure, if there is one, is still called for its loss."""
+    closure = _closure(args, kwargs)
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()
+
+
+def _put(optimizer: Optimizer, rates: list[float]) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"] = torch.full_like(group["lr"], rate)
+        else:
+            group["lr"] = rate
+
+
+def _restore(optimizer: Optimizer, found: list[Any]) -> None:
+    for group, rate in zip(optimizer.param_groups, found, strict=True):
+        group["lr"] = rate

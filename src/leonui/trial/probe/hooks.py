@@ -1,0 +1,154 @@
+"""Where the probe touches torch: a handful of functions are wrapped, and put back by ``detach``.
+
+Nothing here measures or decides: each wrapper hands what it saw to the Probe and does what torch would have done.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch.optim import Optimizer, lr_scheduler
+
+if TYPE_CHECKING:
+    from leonui.trial.probe.probe import Probe
+
+LOSSES = (
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "ctc_loss", "gaussian_nll_loss",
+    "huber_loss", "kl_div", "l1_loss", "mse_loss", "nll_loss", "poisson_nll_loss", "smooth_l1_loss",
+)  # fmt: skip
+_TORCH = str(Path(torch.__file__).parent)
+_SELF = str(Path(__file__).parent)
+
+
+class Hooks:
+    """All wrappers of one Probe; ``detach`` restores what was there."""
+
+    def __init__(self, probe: Probe):
+        self.probe = probe
+        self._undo: list[tuple[Any, str, Any]] = []
+
+    def attach(self) -> None:
+        """Wrap optimizers, backward, the loss functions, the schedulers and the GradScaler."""
+        self._wrap(Optimizer, "__init__", self._construct)
+        self._replace(Optimizer, "profile_hook_step", staticmethod(self._hook_step(Optimizer.profile_hook_step)))
+        for cls in _descendants(Optimizer):
+            if getattr(vars(cls).get("step"), "hooked", False):
+                self._wrap(cls, "step", self._step)
+        self._wrap(torch.autograd, "backward", self._backward)
+        for name in LOSSES:
+            self._wrap(F, name, self._loss)
+        for cls in [lr_scheduler.LRScheduler, *_descendants(lr_scheduler.LRScheduler)]:
+            if "step" in vars(cls):
+                self._wrap(cls, "step", self._schedule)
+        self._wrap(lr_scheduler.LRScheduler, "__init__", self._construct_schedule)
+        self._wrap(torch.amp.grad_scaler.GradScaler, "scale", self._scale)
+        self._wrap(torch.amp.grad_scaler.GradScaler, "step", self._scaler_step)
+
+    def detach(self) -> None:
+        """Put back what was wrapped, newest first."""
+        while self._undo:
+            setattr(*self._undo.pop())
+
+    def _wrap(self, owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        original = getattr(owner, name)
+        self._replace(owner, name, functools.wraps(original)(wrapper(original)))
+
+    def _replace(self, owner: Any, name: str, value: Any) -> None:
+        self._undo.append((owner, name, inspect.getattr_static(owner, name)))
+        setattr(owner, name, value)
+
+    def _construct(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            self.probe.constructed(optimizer, places(2, 1)[0])
+
+        return __init__
+
+    def _hook_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda step: functools.wraps(step)(self._step(original(step)))
+
+    def _step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        probe = self.probe
+
+        def step(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            return probe.step(optimizer, original, args, kwargs)
+
+        return torch._disable_dynamo(step, recursive=False)  # a compiled step is still compiled, below this frame
+
+    def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        probe = self.probe
+
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+            if probe.backward(tensors):
+                original(tensors, *args, **kwargs)
+
+        return torch._disable_dynamo(backward, recursive=False)
+
+    def _loss(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        probe = self.probe
+
+        def loss(*args: Any, **kwargs: Any) -> Any:
+            value = original(*args, **kwargs)
+            if not torch.compiler.is_compiling():
+                probe.loss(original.__name__, args, kwargs, value)
+            return value
+
+        return loss
+
+    def _construct_schedule(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(scheduler: Any, *args: Any, **kwargs: Any) -> None:
+            original(scheduler, *args, **kwargs)
+            self.probe.scheduled(scheduler, places(2, 1)[0])
+
+        return __init__
+
+    def _schedule(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+            self.probe.schedule_steps += 1
+            return original(scheduler, *args, **kwargs)
+
+        return step
+
+    def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def scale(scaler: Any, outputs: Any) -> Any:
+            scaled = original(scaler, outputs)
+            if isinstance(outputs, torch.Tensor) and scaled is not outputs:
+                self.probe.scaled(scaled, outputs)
+            return scaled
+
+        return scale
+
+    def _scaler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def step(scaler: Any, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            walked = self.probe.walked
+            result = original(scaler, optimizer, *args, **kwargs)
+            if self.probe.walked == walked:
+                self.probe.skipped(optimizer)
+            return result
+
+        return step
+
+
+def places(skip: int, depth: int) -> list[str]:
+    """The nearest ``depth`` places in the stack, as ``file:line``, that are neither torch's nor the probe's."""
+    found: list[str] = []
+    frame = sys._getframe(skip)
+    while frame is not None and len(found) < depth:
+        name = frame.f_code.co_filename
+        if not name.startswith((_TORCH, _SELF, "<")):
+            found.append(f"{name}:{frame.f_lineno}")
+        frame = frame.f_back
+    return found or [""]
+
+
+def _descendants(cls: type) -> Iterator[type]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)

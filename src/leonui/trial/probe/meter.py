@@ -1,0 +1,114 @@
+"""What the probe measures at a step, and how it keeps within its allowance of time."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from leonui.trial.probe.stale import StaleGradient
+from leonui.trial.probe.targets import Targets
+from leonui.trial.probe.tensors import gradients, total_norm, weights
+
+SHARE, PER_STEP = 0.005, 15e-6  # of the run's time, and seconds a step: what measuring may cost beyond mere counting
+
+
+class Clock:
+    """Time since the training began, and how much of it the probe has spent; a context in which it spends."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew: nothing spent yet."""
+        self._began = self._entered = perf_counter()
+        self.spent = 0.0
+        self.earned = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return perf_counter() - self._began
+
+    def __enter__(self) -> None:
+        self._entered = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.spent += perf_counter() - self._entered
+
+
+class Gauge:
+    """A measurement that is made when its last cost is within the allowance; the ``first`` few times it always is."""
+
+    def __init__(self, clock: Clock, first: int):
+        self._clock, self._first, self._cost = clock, first, 0.0
+        self._spent, self._steps = 0.0, 0
+
+    def due(self) -> bool:
+        """Whether to measure at this step."""
+        self._steps += 1
+        earned = SHARE * self._clock.elapsed + PER_STEP * self._steps
+        return self._steps <= self._first or self._spent + self._cost <= earned
+
+    def took(self, seconds: float) -> None:
+        """Tell what the measurement cost. A slow one that was an accident is soon forgotten."""
+        self._cost = min(seconds, 2 * self._cost) if self._cost else seconds
+        self._spent += self._cost if self._steps > self._first else 0.0
+
+
+class Meter:
+    """All measurements of one process."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.targets = Targets()
+        self._norm, self._ratio, self._target = (Gauge(self.clock, first) for first in (3, 3, 20))
+        self._stale: dict[int, StaleGradient] = {}
+        self._before: list[torch.Tensor] | None = None
+
+    def before_backward(self) -> None:
+        """Gradients are about to be added to."""
+        for stale in self._stale.values():
+            stale.before_backward()
+
+    def see_targets(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
+        """A loss function was given these targets, and returned ``value``."""
+        if self._target.due():
+            began = perf_counter()
+            self.targets.see(name, args, kwargs, value)
+            self._target.took(perf_counter() - began)
+
+    def before_step(self, optimizer: Optimizer, index: int, moves: bool) -> dict[str, Any]:
+        """What is known before the weights move; ``grad_norm`` is of the unscaled, unclipped gradient."""
+        row: dict[str, Any] = {}
+        if self._stale.setdefault(index, StaleGradient()).at_step(optimizer):
+            row["stale"] = True
+        if self._norm.due():
+            began = perf_counter()
+            row["grad_norm"] = self._unscaled_norm(optimizer)
+            self._norm.took(perf_counter() - began)
+        self._before, began = None, perf_counter()
+        if moves and self._ratio.due():
+            self._before = torch._foreach_add([p.detach() for p in weights(optimizer)], 0)
+        self._copying = perf_counter() - began
+        return row
+
+    def after_step(self, optimizer: Optimizer, index: int) -> dict[str, Any]:
+        """What is known once the weights have moved: ``update_ratio``, how far, relative to their norm."""
+        self._stale[index].after_step()
+        if self._before is None:
+            return {}
+        began = perf_counter()
+        norm = total_norm(self._before)
+        torch._foreach_sub_(self._before, [p.detach() for p in weights(optimizer)])
+        moved, self._before = total_norm(self._before), None
+        ratio = None if moved is None or norm is None else moved / (norm + 1e-12)
+        self._ratio.took(self._copying + perf_counter() - began)
+        return {"update_ratio": ratio}
+
+    @staticmethod
+    def _unscaled_norm(optimizer: Optimizer) -> torch.Tensor | None:
+        norm, scale = total_norm(gradients(optimizer)), getattr(optimizer, "grad_scale", None)
+        return norm if norm is None or scale is None else norm / scale

@@ -1,0 +1,308 @@
+"""The Probe: lives inside the training process, writes down what it sees, and carries out a route of Interventions."""
+
+from __future__ import annotations
+
+import os
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from leonui.record import Writer
+from leonui.trial.plan import Plan
+from leonui.trial.probe.act import Act, evaluate, keep_weights, peak_rate, put_weights
+from leonui.trial.probe.course import Course
+from leonui.trial.probe.hooks import places
+from leonui.trial.probe.ledger import Ledger
+from leonui.trial.probe.meter import Meter, weights
+from leonui.trial.snapshot import Snapshot
+
+SWALLOWED = 50  # so often a script may swallow the order to stop before its process is ended without ceremony
+
+
+class StopTraining(SystemExit):
+    """Ends a script cleanly: ``finally`` blocks and atexit run, ``except Exception`` lets it pass, the exit code is 0."""
+
+
+class Probe:
+    """What watches one process; ``plan`` tells it where to write and what to change."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.course = Course(plan.route)
+        self.act = Act(self.course.leg)
+        self.ledger = Ledger(Writer(record_path(plan.folder)))
+        self.ledger.silent = bool(self.course.ahead)
+        self.meter = Meter()
+        self.snapshot = Snapshot(plan.camp)
+        self._known: list[weakref.ref[Optimizer]] = []
+        self._held: list[Optimizer] = []  # only where their weights are wanted at the end: a watched run frees what it drops
+        self.schedule_steps = self.walked = self.backwards = self.stops = 0
+        self.asleep = self._inside = False
+        self.reason = "done"
+        self._lost: list[torch.Tensor] = []
+        self._unscaled: tuple[int, torch.Tensor] | None = None
+        self._thread: int | None = None
+
+    # what the hooks tell
+
+    def constructed(self, optimizer: Optimizer, place: str) -> None:
+        """An optimizer was made at ``place``, a file and a line."""
+        if self.deaf() or self._index(optimizer) >= 0:
+            return
+        self._known.append(weakref.ref(optimizer))
+        self._held += [optimizer] if self.plan.keep or self.plan.hold else []
+        plain = {key: value for key, value in optimizer.defaults.items() if isinstance(value, int | float | tuple)}
+        self.ledger.event(
+            "optimizer",
+            optimizer=self._index(optimizer),
+            name=type(optimizer).__name__,
+            place=place,
+            settings=plain,
+            parameters=sum(p.numel() for p in weights(optimizer)),
+            lr=[peak_rate(group) for group in optimizer.param_groups],
+        )
+
+    def scheduled(self, scheduler: Any, place: str) -> None:
+        """A learning-rate scheduler was made at ``place``."""
+        if not self.deaf():
+            self.ledger.event("scheduler", name=type(scheduler).__name__, place=place)
+
+    def scaled(self, scaled: torch.Tensor, loss: torch.Tensor) -> None:
+        """A GradScaler made a scaled copy of the loss."""
+        self._unscaled = (id(scaled), loss.detach())
+        self.meter.targets.renamed(loss, scaled)
+
+    def backward(self, tensors: Any) -> bool:
+        """A backward pass begins on ``tensors``; False if it must not be computed."""
+        if self.asleep or self._elsewhere():
+            return True
+        with self.meter.clock:
+            self.ledger.close_validation(self.course.tick)
+            self.backwards += 1
+            self.meter.before_backward()
+            scalars = [t for t in ([tensors] if isinstance(tensors, torch.Tensor) else tensors) if t.numel() == 1]
+            self._lost += [self._plain(scalar) for scalar in scalars]
+            skip = self._ahead_at_rest() and not _distributed()
+            if skip:
+                self._provide_gradients()
+        return not skip
+
+    def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> None:
+        """A loss function of torch was called."""
+        if self.asleep or not isinstance(value, torch.Tensor):
+            return
+        with self.meter.clock:
+            if torch.is_grad_enabled():
+                self.meter.see_targets(name, args, kwargs, value)
+            else:
+                count = len(args[0]) if args and isinstance(args[0], torch.Tensor) and args[0].ndim else 1
+                total = value.detach().float().mean() * (1 if kwargs.get("reduction") == "sum" else count)
+                self.ledger.validation(places(3, 2), total, count)
+
+    def skipped(self, optimizer: Optimizer) -> None:
+        """A GradScaler left a step out because a gradient was not finite."""
+        if not self.deaf():
+            self._lost = []
+            self.ledger.row({"step": self.course.tick + 1, "optimizer": self._index(optimizer), "phase": "skipped"})
+
+    def step(self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The one place where an optimizer steps, or where it is kept from it."""
+        if self.deaf() or self._elsewhere():
+            return walk(optimizer, *args, **kwargs)
+        self.walked += 1
+        with self.meter.clock:
+            index = self._begin(optimizer)
+            phase, outside = self.course.phase(), len(self._lost)
+            row = {"step": self.course.tick, "optimizer": index}
+            row |= self.meter.before_step(optimizer, index, moves=phase == "train")
+        self._inside = True
+        try:
+            if phase == "train":
+                result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1)
+            else:
+                result = evaluate(args, kwargs)
+        finally:
+            self._inside = False
+        with self.meter.clock:
+            self._write(optimizer, row | self.meter.after_step(optimizer, index), phase, outside)
+        if self._complete() and self.course.over:
+            self._leave()
+        return result
+
+    def log(self, values: dict[str, Any]) -> None:
+        """Numbers that the script reports itself."""
+        self.ledger.event("log", step=self.course.tick, **{key: float(value) for key, value in values.items()})
+
+    # one step
+
+    def _begin(self, optimizer: Optimizer) -> int:
+        if not self.course.tick:
+            self._trailhead(optimizer)
+        index = self._index(optimizer)
+        if self.course.begins_tick(index):
+            if self.course.over:
+                self._leave()
+            self.course.next_tick()
+        self.course.step(index)
+        if self.plan.seconds is not None and self.meter.clock.elapsed > self.plan.seconds:
+            self.stop("budget")
+        return index
+
+    def _trailhead(self, optimizer: Optimizer) -> None:
+        self.constructed(optimizer, "")
+        self.meter.clock.start()
+        self.ledger.event(
+            "trailhead",
+            pid=os.getpid(),
+            place=places(4, 1)[0],
+            unforkable=Snapshot.unforkable(),
+            threads=torch.get_num_threads(),
+        )
+        self._put_weights()
+        if self.plan.hold:
+            self._hold()
+
+    def _write(self, optimizer: Optimizer, row: dict[str, Any], phase: str, outside: int) -> None:
+        row["lr"] = self.act.rates or [float(group["lr"]) for group in optimizer.param_groups]
+        if losses := self._lost[: outside + 1]:  # of the many that a closure computes inside a step, the first
+            row["loss"] = torch.stack([loss.float().reshape(()) for loss in losses]).mean()
+            row["micro"] = len(losses)
+        if self.schedule_steps:
+            row["scheduler"] = self.schedule_steps
+        if phase != "train":
+            row["phase"] = phase
+        self._lost, self.schedule_steps = [], 0
+        self.ledger.row(row)
+
+    # the route: legs, pauses, the end
+
+    def _leave(self) -> None:
+        if self.course.ahead:
+            self.course.enter()
+            self._enter()
+        elif self.plan.hold:
+            self._hold()
+        else:
+            self.stop("stopped")
+
+    def _enter(self) -> None:
+        self.act = Act(self.course.leg)
+        self.ledger.silent = bool(self.course.ahead)
+        self._put_weights()
+        if self.course.over:
+            self._leave()
+
+    def _put_weights(self) -> None:
+        if self.course.leg.weights:
+            put_weights(self.optimizers, self.course.leg.weights)
+
+    def _hold(self) -> None:
+        """Wait for orders; each of them makes a branch: this same process, carrying on under another plan."""
+        self.ledger.close_validation(self.course.tick)
+        self.ledger.event("hold", step=self.course.tick)
+        self.plan = self.snapshot.hold(self.plan.folder, self.course.tick)
+        self.ledger = Ledger(Writer(record_path(self.plan.folder)))
+        self.meter.clock.start()
+        self.course.follow(self.plan.route)
+        self._enter()
+
+    def stop(self, reason: str) -> None:
+        """End the script: cleanly where it is the script's own process, at once where it is a branch of it."""
+        self.reason = reason
+        self.stops += 1
+        if self.snapshot.branched or self.stops > SWALLOWED:
+            self.close()
+            os._exit(0)
+        raise StopTraining(0)
+
+    def close(self) -> None:
+        """Write the last lines; afterwards the probe only lets things through."""
+        if self.asleep or not self.ledger.lines + self.backwards:
+            return
+        self.ledger.close_validation(self.course.tick)
+        if self.plan.keep and self.course.tick:
+            keep_weights(self.optimizers, str(Path(self.plan.folder) / "weights.pt"))
+        self.ledger.event(
+            "end",
+            reason=self.reason,
+            steps=self.course.tick,
+            backwards=self.backwards,
+            seconds=self.meter.clock.elapsed,
+            probe_seconds=self.meter.clock.spent,
+            **self.meter.targets.summary(),
+        )
+        self.asleep = True
+
+    def failed(self, kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        """An exception ends the script."""
+        if self.asleep or issubclass(kind, StopTraining):
+            return
+        frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(str(Path(torch.__file__).parent))]
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        self.reason = "exception"
+        self.ledger.event("exception", type=kind.__name__, message=str(error)[:2000], place=place, step=self.course.tick)
+
+    def forked(self) -> None:
+        """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
+        self.plan = replace(self.plan, hold=False, keep=False)
+        self.ledger = Ledger(Writer(Path(self.plan.folder) / f"record-{os.getpid()}.jsonl"))
+        self.snapshot.leave()
+
+    # small change
+
+    def deaf(self) -> bool:
+        """Whether what torch does now is the probe's own doing, or nobody's business any more."""
+        return self.asleep or self._inside
+
+    def _elsewhere(self) -> bool:
+        self._thread = self._thread or threading.get_ident()
+        return self._thread != threading.get_ident()
+
+    def _ahead_at_rest(self) -> bool:
+        return self.course.phase(self.course.tick + (not self.course.tick or self._complete())) != "train"
+
+    def _complete(self) -> bool:
+        return self.course.complete(len(self.optimizers))
+
+    def _plain(self, loss: torch.Tensor) -> torch.Tensor:
+        self.meter.targets.trained_on(loss)
+        if self._unscaled is not None and self._unscaled[0] == id(loss):
+            return self._unscaled[1]
+        return loss.detach()
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """The optimizers that are alive, in the order in which they were made."""
+        return [optimizer for known in self._known if (optimizer := known()) is not None]
+
+    def _index(self, optimizer: Optimizer) -> int:
+        return next((i for i, known in enumerate(self._known) if known() is optimizer), -1)
+
+    def _provide_gradients(self) -> None:
+        """A script may read its gradients, and a GradScaler must: where backward is left out they are zeros."""
+        for optimizer in self.optimizers:
+            for p in weights(optimizer):
+                if p.requires_grad and p.grad is None:
+                    p.grad = torch.zeros_like(p)
+
+
+def _distributed() -> bool:
+    """Where ranks wait for each other inside backward it is never left out."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def record_path(folder: str) -> Path:
+    """This process's own record in a trial's folder: by its rank under a launcher, else the first that is free."""
+    rank = os.environ.get("RANK", "")
+    if rank.isdigit():
+        return Path(folder) / f"record-rank{rank}.jsonl"
+    first = Path(folder) / "record.jsonl"
+    return Path(folder) / f"record-{os.getpid()}.jsonl" if first.exists() else first
