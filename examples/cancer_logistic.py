@@ -58,9 +58,7 @@ def main():
             val_loss = criterion(logits, y_val).item()
             val_acc = ((logits > 0) == y_val.bool()).float().mean().item()
         train_loss = running / len(x_train)
-        print(
-            f"epoch {epoch:2d}  train loss {train_loss:.4f}  val loss {val_loss:.4f}  val acc {val_acc:.4f}"
-        )
+        print(f"epoch {epoch:2d}  train loss {train_loss:.4f}  val loss {val_loss:.4f}  val acc {val_acc:.4f}")
 
 
 if __name__ == "__main__":

@@ -62,9 +62,7 @@ def main():
         # Back in the units of the target, where an error can be read.
         val_rmse = val_loss**0.5 * y_scaler.scale_[0]
         train_loss = running / len(x_train)
-        print(
-            f"epoch {epoch:2d}  train loss {train_loss:.4f}  val loss {val_loss:.4f}  val rmse {val_rmse:.2f}"
-        )
+        print(f"epoch {epoch:2d}  train loss {train_loss:.4f}  val loss {val_loss:.4f}  val rmse {val_rmse:.2f}")
 
 
 if __name__ == "__main__":

@@ -70,9 +70,7 @@ def main():
     for epoch in range(1, args.epochs + 1):
         train_loss = train_epoch(model, train_loader, optimizer)
         val_loss, val_acc = evaluate(model, val_loader)
-        print(
-            f"epoch {epoch:2d}  train loss {train_loss:.4f}  val loss {val_loss:.4f}  val acc {val_acc:.4f}"
-        )
+        print(f"epoch {epoch:2d}  train loss {train_loss:.4f}  val loss {val_loss:.4f}  val acc {val_acc:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,45 @@
-"""Point leonui at a PyTorch training script: it finds the learning rate, trains it better, and shows the climb."""
+"""Point leonui at a PyTorch training script: it finds the learning rate, trains it better, and shows the climb.
+
+The names below are the whole public surface; each is imported when it is first used: ``import leonui`` is light.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from leonui.finding import Finding as Finding
+    from leonui.record import Record as Record
+    from leonui.schedule import Schedule as Schedule
+    from leonui.trial.intervention import Intervention as Intervention
+    from leonui.trial.live import watch as watch
+    from leonui.trial.probe import log as log
+    from leonui.trial.program import Program as Program
+    from leonui.trial.runner import Runner as Runner
+    from leonui.trial.trial import Trial as Trial
+
+_HOMES = {
+    "Finding": "finding",
+    "Intervention": "trial.intervention",
+    "Program": "trial.program",
+    "Record": "record",
+    "Runner": "trial.runner",
+    "Schedule": "schedule",
+    "Trial": "trial.trial",
+    "log": "trial.probe",
+    "watch": "trial.live",
+}
+__all__ = ["Finding", "Intervention", "Program", "Record", "Runner", "Schedule", "Trial", "log", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"leonui.{_HOMES[name]}"), name)
+    raise AttributeError(f"leonui has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

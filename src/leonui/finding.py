@@ -47,4 +47,39 @@ class Finding:
         """Everything as plain values, ``class`` for the verdict's class and the English message filled in."""
         data = asdict(self)
         data["class"] = data.pop("verdict")
-        return data | {"message": self.say(), "template": self.message, "fix": self.remedy(), "fix_template": self.fix}
+        return data | {
+            "message": self.say(),
+            "template": self.message,
+            "fix": self.remedy(),
+            "fix_template": self.fix,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """One item of the checklist: what is said of a healthy run, the figures, and the finding where it is not so."""
+
+    code: str
+    message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    finding: Finding | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it holds."""
+        return self.finding is None
+
+    def say(self, lang: str = "en") -> str:
+        """The checklist's line, or the finding's where it does not hold."""
+        return self.finding.say(lang) if self.finding else translate(self.message, lang).format(**self.evidence)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        template = self.finding.message if self.finding else self.message
+        return {
+            "code": self.code,
+            "ok": self.ok,
+            "message": self.say(),
+            "template": template,
+            "evidence": self.evidence,
+        }

@@ -1,4 +1,4 @@
-"""What a trial wrote down: rows of named numbers, events and settings. The only currency between making, judging, drawing.
+"""What a trial wrote down: rows of named numbers, and events. The only currency between making, judging and drawing.
 
 On disk a Record is JSON Lines, only ever appended to, so that it survives whatever ends the process: a torn last
 line is dropped when it is read. A line with the key ``event`` is an event; every other line is a row.
@@ -16,7 +16,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-_NON_FINITE = {"NaN", "Infinity", "-Infinity"}
+_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=str)
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Record:
 
 
 class Writer:
-    """Appends lines to one record file, each with a single write, so that none is lost when the process dies.
+    """Appends lines to one record file; what is flushed is not lost when the process dies.
 
     A disk that is full must not end a training: after the first failed write the writer falls silent, and ``failed``
     holds the reason.
@@ -84,22 +84,30 @@ class Writer:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self.failed: OSError | None = None
+        self._lines: list[bytes] = []
         self._file: int | None = None
 
     def add(self, line: Row) -> None:
-        """Append one row or event."""
-        if self.failed:
+        """Append one row or event; it is on its way to the disk after the next ``flush``."""
+        self._lines.append(encode(line))
+
+    def flush(self) -> None:
+        """Hand all lines to the system, whole, in one write."""
+        data, self._lines = b"".join(self._lines), []
+        if self.failed or not data:
             return
         try:
             if self._file is None:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
                 self._file = os.open(self.path, flags, 0o644)
-            os.write(self._file, encode(line))
+            while data:
+                data = data[os.write(self._file, data) :]
         except OSError as error:
             self.failed = error
 
     def close(self) -> None:
-        """Close the file; a later line opens it again."""
+        """Flush and close the file; a later line opens it again."""
+        self.flush()
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -133,10 +141,9 @@ def number(value: Any) -> float:
 def encode(line: Row) -> bytes:
     """One line of strict JSON; numbers that are not finite become the strings "NaN", "Infinity" and "-Infinity"."""
     try:
-        text = json.dumps(line, allow_nan=False, separators=(",", ":"), default=str)
+        return _encoder.encode(line).encode() + b"\n"
     except ValueError:
-        text = json.dumps(_spelled(line), separators=(",", ":"), default=str)
-    return text.encode() + b"\n"
+        return _encoder.encode(_spelled(line)).encode() + b"\n"
 
 
 def _spelled(value: Any) -> Any:

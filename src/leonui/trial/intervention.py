@@ -102,7 +102,9 @@ class Intervention:
     def to_json(self) -> str:
         """One line of JSON, with only what differs from doing nothing."""
         default = Intervention()
-        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != getattr(default, f.name)}
+        said = {
+            f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != getattr(default, f.name)
+        }
         if self.lr:
             said["lr"] = {"schedule": self.lr.schedule.to_json(), "of": self.lr.of}
         if self.optimizer:

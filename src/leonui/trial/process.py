@@ -22,14 +22,23 @@ def launch(program: Program, plan: Plan, *, own: bool = True, threads: bool = Fa
     """
     path = plan.write()
     paths = [str(INJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), VARIABLE: str(path.absolute()), "PATH": search_path()}
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        VARIABLE: str(path.absolute()),
+        "PATH": search_path(),
+    }
     if not threads:
         env |= ONE_THREAD
     if not own:
         return subprocess.Popen(program.command(), env=env)
     with (path.parent / "stdout").open("ab") as out, (path.parent / "stderr").open("ab") as err:
         return subprocess.Popen(
-            program.command(), env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            program.command(),
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
         )
 
 

@@ -39,7 +39,15 @@ class Runner:
     patience: seconds without a new row after which a trial is ended as stalled.
     """
 
-    def __init__(self, program: Program, folder: Path, *, workers: int = 0, start: str = "auto", listener: Listener | None = None):
+    def __init__(
+        self,
+        program: Program,
+        folder: Path,
+        *,
+        workers: int = 0,
+        start: str = "auto",
+        listener: Listener | None = None,
+    ):
         if start not in STARTS:
             raise ValueError(f"start={start!r} is not known; choose one of {', '.join(STARTS)}")
         self.program, self.folder = program, folder
@@ -70,7 +78,13 @@ class Runner:
         if self.start == "rerun":
             return Point(seed)
         camp = Camp()
-        plan = Plan(str(self._place(f"trailhead-{seed or 0}")), (Intervention(seed=seed),), camp.address, hold=True, tethered=True)
+        plan = Plan(
+            str(self._place(f"trailhead-{seed or 0}")),
+            (Intervention(seed=seed),),
+            camp.address,
+            hold=True,
+            tethered=True,
+        )
         tree = Tree(launch(self.program, plan), camp)
         self._trees[seed] = tree
         line = tree.wait(plan.folder)
@@ -87,8 +101,16 @@ class Runner:
         """End the processes that hold for a trailhead and all its branches."""
         self._release(point.seed)
 
-    def branch(self, point: Point, jobs: dict[str, Intervention], *, hold: bool = False, keep: bool = False, mute: bool = True) -> list[Trial]:
-        """One trial per job, side by side, all from the same point. ``hold`` lets each wait where it ends: see ``point``."""
+    def branch(
+        self,
+        point: Point,
+        jobs: dict[str, Intervention],
+        *,
+        hold: bool = False,
+        keep: bool = False,
+        mute: bool = True,
+    ) -> list[Trial]:
+        """One trial per job, side by side, all from one point. ``hold`` lets each wait where it ends: see ``point``."""
         if point.line is None:
             starts = [self._rerun(point, name, job, keep, mute) for name, job in jobs.items()]
         else:
@@ -103,7 +125,9 @@ class Runner:
 
     # how trials start
 
-    def _launcher(self, name: str, route: tuple[Intervention, ...], start: str, why: str, threads: bool, **plan: object) -> Callable[[], _Running]:
+    def _launcher(
+        self, name: str, route: tuple[Intervention, ...], start: str, why: str, threads: bool, **plan: object
+    ) -> Callable[[], _Running]:
         def begin() -> _Running:
             trial = Trial(name, self._place(name), route[-1], start, why)
             told = Plan(str(trial.folder), route, tethered=True, **plan)  # type: ignore[arg-type]
@@ -116,7 +140,9 @@ class Runner:
         route = (first & Intervention(seed=point.seed), *rest)
         return self._launcher(name, route, "rerun", self.why, threads=False, keep=keep, mute=mute)
 
-    def _fork(self, point: Point, name: str, job: Intervention, hold: bool, keep: bool, mute: bool) -> Callable[[], _Running]:
+    def _fork(
+        self, point: Point, name: str, job: Intervention, hold: bool, keep: bool, mute: bool
+    ) -> Callable[[], _Running]:
         def begin() -> _Running:
             assert point.line is not None and point.tree is not None
             trial = Trial(name, self._place(name), job, "fork")
@@ -202,5 +228,3 @@ class _Running:
         for path in self.trial.folder.glob("record*.jsonl"):
             self._tails.setdefault(path, Tail(path))
         return [row for tail in self._tails.values() for row in tail.new() if "event" not in row]
-
-

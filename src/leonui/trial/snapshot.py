@@ -38,9 +38,8 @@ class Snapshot:
             self._line = self._connect()
         self._tell({"held": name, "pid": os.getpid(), "step": step, "unforkable": self.unforkable()})
         while (order := self._order()) is not None:
-            if "branch" in order:
-                if plan := self._branch(order["branch"]):
-                    return plan
+            if "branch" in order and (plan := self._branch(order["branch"])):
+                return plan
         os._exit(0)
 
     def leave(self) -> None:
@@ -54,7 +53,9 @@ class Snapshot:
         """Why this process must not be forked; empty if it may be."""
         import torch
 
-        threads = [t for t in threading.enumerate() if t is not threading.main_thread() and type(t).__name__ != "TMonitor"]
+        threads = [
+            t for t in threading.enumerate() if t is not threading.main_thread() and type(t).__name__ != "TMonitor"
+        ]
         reasons = {
             "this system cannot fork": not hasattr(os, "fork"),
             "CUDA is initialised": torch.cuda.is_initialized(),
@@ -120,4 +121,3 @@ class Snapshot:
 
 def _distributed(torch: Any) -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
-

@@ -37,7 +37,7 @@ def _install(name):
 class _Finder:
     """Lets the other finders find torch and numpy, and calls ``_install`` after they have been executed."""
 
-    names = {"torch", "numpy"}
+    names = frozenset({"torch", "numpy"})
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -45,16 +45,17 @@ class _Finder:
             return None
         cls.names = cls.names - {name}
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
+        loader = spec and spec.loader
+        if loader is None:
             return spec
-        execute = spec.loader.exec_module
+        execute = loader.exec_module
 
         def exec_module(module):
-            spec.loader.exec_module = execute
+            loader.exec_module = execute
             execute(module)
             _install(name)
 
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
         return spec
 
 

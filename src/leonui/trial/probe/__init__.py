@@ -11,13 +11,14 @@ from leonui.trial.plan import VARIABLE, Plan
 from leonui.trial.probe.seeds import shift
 
 if TYPE_CHECKING:
+    from leonui.trial.probe.hooks import Hooks
     from leonui.trial.probe.probe import Probe
 
-_active: list[Probe] = []
+_active: dict[Probe, Hooks] = {}
 
 
 def install(library: str) -> None:
-    """Called at start-up of a process that has a Plan: for "random" at once, for numpy and torch when they are imported."""
+    """Called in a process that has a Plan: for "random" at its start, for numpy and torch when they are imported."""
     plan = Plan.read(os.environ[VARIABLE])
     if library == "random" and plan.tethered:
         from leonui.trial.process import tether
@@ -36,9 +37,9 @@ def start(plan: Plan) -> Probe:
     from leonui.trial.probe.probe import Probe
 
     probe = Probe(plan)
-    probe.hooks = Hooks(probe)
-    probe.hooks.attach()
-    _active.append(probe)
+    hooks = Hooks(probe)
+    hooks.attach()
+    _active[probe] = hooks
     _watch_process(probe)
     return probe
 
@@ -46,8 +47,7 @@ def start(plan: Plan) -> Probe:
 def end(probe: Probe) -> None:
     """Stop watching: write the last lines, put torch's functions back."""
     probe.close()
-    probe.hooks.detach()
-    _active.remove(probe)
+    _active.pop(probe).detach()
 
 
 def log(**values: Any) -> None:
@@ -70,4 +70,3 @@ def _watch_process(probe: Probe) -> None:
     atexit.register(probe.close)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=probe.forked)
-

@@ -22,7 +22,14 @@ class Act:
         self._base: dict[int, float] = {}
         self._stand_ins: dict[int, Optimizer] = {}
 
-    def step(self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], t: int) -> Any:
+    def step(
+        self,
+        optimizer: Optimizer,
+        walk: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        t: int,
+    ) -> Any:
         """Step number ``t`` (from 0) of the optimizer; the script finds its learning rates as it left them."""
         if self.leg.optimizer:
             walk, args = self._stand_in(optimizer, self.leg.optimizer).step, ()
@@ -49,7 +56,9 @@ class Act:
             self._stand_ins[id(optimizer)] = stand_in(optimizer, swap)
         return self._stand_ins[id(optimizer)]
 
-    def _clipped(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _clipped(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         closure = _closure(args, kwargs)
         if closure is None:
             clip_gradients(optimizer, self.leg.clip or 0.0)
@@ -73,7 +82,7 @@ def effective(lr: LearningRate, now: list[float], base: list[float], t: int) -> 
 
 
 def peak_rate(group: dict[str, Any]) -> float:
-    """The rate a group was given: torch's schedulers note it as ``max_lr`` or ``initial_lr`` before they change ``lr``."""
+    """The rate a group was given: torch's schedulers note it as ``max_lr`` or ``initial_lr`` and change ``lr``."""
     return float(group.get("max_lr") or group.get("initial_lr") or group["lr"])
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from leonui.trial.intervention import Intervention
 
+NOTHING = Intervention()
+
 
 class Course:
     """A route of Interventions ("legs") and the tick that the run is at.
@@ -30,25 +32,25 @@ class Course:
 
     def enter(self) -> None:
         """Begin the next leg."""
-        self.leg = self.ahead.pop(0) if self.ahead else Intervention()
+        self.leg = self.ahead.pop(0) if self.ahead else NOTHING
+        self.leg = NOTHING if self.leg == NOTHING else self.leg
         self._began = self.tick + bool(self.leg.weights)
 
-    def begins_tick(self, who: int) -> bool:
-        """Whether the step that ``who`` is about to make begins a new tick."""
-        return not self._seen or who in self._seen
-
-    def next_tick(self) -> None:
-        """Begin a new tick."""
-        self.tick += 1
-        self._team, self._seen = self._seen, set()
+    def overrun(self, who: int) -> bool:
+        """Whether ``who`` is about to step beyond the end of this leg."""
+        return self.leg.stop is not None and (not self._seen or who in self._seen) and self.over
 
     def step(self, who: int) -> None:
-        """``who`` steps in this tick."""
-        self._seen.add(who)
+        """``who`` is about to step: in this tick, or, if it has stepped in it already, in a new one."""
+        if not self._seen or who in self._seen:
+            self.tick += 1
+            self._team, self._seen = self._seen, {who}
+        else:
+            self._seen.add(who)
 
     def complete(self, crew: int) -> bool:
         """Whether all have stepped in this tick who did in the one before; in the first tick, all of the ``crew``."""
-        return bool(self._seen) and len(self._seen) >= (crew if self.tick <= 1 else len(self._team))
+        return len(self._seen) >= (crew if self.tick <= 1 else len(self._team))
 
     def taken(self, tick: int | None = None) -> int:
         """Steps of this leg at the end of a tick; 0 or less before it has begun."""
@@ -56,7 +58,10 @@ class Course:
 
     def phase(self, tick: int | None = None) -> str:
         """What a tick is for: "arriving", "train" or "coast"."""
-        taken, leg = self.taken(tick), self.leg
+        leg = self.leg
+        if leg is NOTHING:
+            return "train"
+        taken = self.taken(tick)
         if leg.weights and taken <= 0:
             return "arriving"
         if leg.stop is None:

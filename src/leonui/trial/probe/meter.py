@@ -12,7 +12,7 @@ from leonui.trial.probe.stale import StaleGradient
 from leonui.trial.probe.targets import Targets
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
-SHARE, PER_STEP = 0.005, 15e-6  # of the run's time, and seconds a step: what measuring may cost beyond mere counting
+SHARE, PER_STEP = 0.002, 3e-6  # of the run's time, and seconds a step: what each measurement may cost
 
 
 class Clock:
@@ -49,8 +49,9 @@ class Gauge:
     def due(self) -> bool:
         """Whether to measure at this step."""
         self._steps += 1
-        earned = SHARE * self._clock.elapsed + PER_STEP * self._steps
-        return self._steps <= self._first or self._spent + self._cost <= earned
+        if self._steps <= self._first:
+            return True
+        return self._spent + self._cost <= SHARE * self._clock.elapsed + PER_STEP * self._steps
 
     def took(self, seconds: float) -> None:
         """Tell what the measurement cost. A slow one that was an accident is soon forgotten."""
@@ -67,6 +68,7 @@ class Meter:
         self._norm, self._ratio, self._target = (Gauge(self.clock, first) for first in (3, 3, 20))
         self._stale: dict[int, StaleGradient] = {}
         self._before: list[torch.Tensor] | None = None
+        self.wants_targets = True
 
     def before_backward(self) -> None:
         """Gradients are about to be added to."""
@@ -75,15 +77,17 @@ class Meter:
 
     def see_targets(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
         """A loss function was given these targets, and returned ``value``."""
-        if self._target.due():
-            began = perf_counter()
-            self.targets.see(name, args, kwargs, value)
-            self._target.took(perf_counter() - began)
+        self.wants_targets, began = False, perf_counter()
+        self.targets.see(name, args, kwargs, value)
+        self._target.took(perf_counter() - began)
 
     def before_step(self, optimizer: Optimizer, index: int, moves: bool) -> dict[str, Any]:
         """What is known before the weights move; ``grad_norm`` is of the unscaled, unclipped gradient."""
         row: dict[str, Any] = {}
-        if self._stale.setdefault(index, StaleGradient()).at_step(optimizer):
+        self.wants_targets = self._target.due()
+        if index not in self._stale:
+            self._stale[index] = StaleGradient()
+        if self._stale[index].at_step(optimizer):
             row["stale"] = True
         if self._norm.due():
             began = perf_counter()
@@ -91,7 +95,7 @@ class Meter:
             self._norm.took(perf_counter() - began)
         self._before, began = None, perf_counter()
         if moves and self._ratio.due():
-            self._before = torch._foreach_add([p.detach() for p in weights(optimizer)], 0)
+            self._before = list(torch._foreach_add([p.detach() for p in weights(optimizer)], 0))
         self._copying = perf_counter() - began
         return row
 

@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from torch.optim import Optimizer
 from leonui.record import Writer
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, evaluate, keep_weights, peak_rate, put_weights
-from leonui.trial.probe.course import Course
+from leonui.trial.probe.course import NOTHING, Course
 from leonui.trial.probe.hooks import places
 from leonui.trial.probe.ledger import Ledger
 from leonui.trial.probe.meter import Meter, weights
@@ -28,7 +27,7 @@ SWALLOWED = 50  # so often a script may swallow the order to stop before its pro
 
 
 class StopTraining(SystemExit):
-    """Ends a script cleanly: ``finally`` blocks and atexit run, ``except Exception`` lets it pass, the exit code is 0."""
+    """Ends a script cleanly: ``finally`` and atexit run, ``except Exception`` lets it pass, the exit code is 0."""
 
 
 class Probe:
@@ -43,11 +42,14 @@ class Probe:
         self.meter = Meter()
         self.snapshot = Snapshot(plan.camp)
         self._known: list[weakref.ref[Optimizer]] = []
-        self._held: list[Optimizer] = []  # only where their weights are wanted at the end: a watched run frees what it drops
+        self._indices: dict[int, int] = {}
+        self._held: list[
+            Optimizer
+        ] = []  # only where their weights are wanted at the end: a watched run frees what it drops
         self.schedule_steps = self.walked = self.backwards = self.stops = 0
         self.asleep = self._inside = False
         self.reason = "done"
-        self._lost: list[torch.Tensor] = []
+        self._lost: list[torch.Tensor | float] = []
         self._unscaled: tuple[int, torch.Tensor] | None = None
         self._thread: int | None = None
 
@@ -57,7 +59,9 @@ class Probe:
         """An optimizer was made at ``place``, a file and a line."""
         if self.deaf() or self._index(optimizer) >= 0:
             return
-        self._known.append(weakref.ref(optimizer))
+        name = id(optimizer)
+        self._indices[name] = len(self._known)
+        self._known.append(weakref.ref(optimizer, lambda _: self._indices.pop(name, None)))
         self._held += [optimizer] if self.plan.keep or self.plan.hold else []
         plain = {key: value for key, value in optimizer.defaults.items() if isinstance(value, int | float | tuple)}
         self.ledger.event(
@@ -85,7 +89,8 @@ class Probe:
         if self.asleep or self._elsewhere():
             return True
         with self.meter.clock:
-            self.ledger.close_validation(self.course.tick)
+            if self.ledger.passes:
+                self.ledger.close_validation(self.course.tick)
             self.backwards += 1
             self.meter.before_backward()
             scalars = [t for t in ([tensors] if isinstance(tensors, torch.Tensor) else tensors) if t.numel() == 1]
@@ -99,10 +104,12 @@ class Probe:
         """A loss function of torch was called."""
         if self.asleep or not isinstance(value, torch.Tensor):
             return
-        with self.meter.clock:
-            if torch.is_grad_enabled():
-                self.meter.see_targets(name, args, kwargs, value)
-            else:
+        if torch.is_grad_enabled():
+            if self.meter.wants_targets:
+                with self.meter.clock:
+                    self.meter.see_targets(name, args, kwargs, value)
+        else:
+            with self.meter.clock:
                 count = len(args[0]) if args and isinstance(args[0], torch.Tensor) and args[0].ndim else 1
                 total = value.detach().float().mean() * (1 if kwargs.get("reduction") == "sum" else count)
                 self.ledger.validation(places(3, 2), total, count)
@@ -113,7 +120,9 @@ class Probe:
             self._lost = []
             self.ledger.row({"step": self.course.tick + 1, "optimizer": self._index(optimizer), "phase": "skipped"})
 
-    def step(self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def step(
+        self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """The one place where an optimizer steps, or where it is kept from it."""
         if self.deaf() or self._elsewhere():
             return walk(optimizer, *args, **kwargs)
@@ -133,7 +142,7 @@ class Probe:
             self._inside = False
         with self.meter.clock:
             self._write(optimizer, row | self.meter.after_step(optimizer, index), phase, outside)
-        if self._complete() and self.course.over:
+        if self.course.over and self._complete():
             self._leave()
         return result
 
@@ -147,10 +156,8 @@ class Probe:
         if not self.course.tick:
             self._trailhead(optimizer)
         index = self._index(optimizer)
-        if self.course.begins_tick(index):
-            if self.course.over:
-                self._leave()
-            self.course.next_tick()
+        if self.course.overrun(index):
+            self._leave()
         self.course.step(index)
         if self.plan.seconds is not None and self.meter.clock.elapsed > self.plan.seconds:
             self.stop("budget")
@@ -165,6 +172,7 @@ class Probe:
             place=places(4, 1)[0],
             unforkable=Snapshot.unforkable(),
             threads=torch.get_num_threads(),
+            lr=[peak_rate(group) for group in optimizer.param_groups],
         )
         self._put_weights()
         if self.plan.hold:
@@ -173,7 +181,7 @@ class Probe:
     def _write(self, optimizer: Optimizer, row: dict[str, Any], phase: str, outside: int) -> None:
         row["lr"] = self.act.rates or [float(group["lr"]) for group in optimizer.param_groups]
         if losses := self._lost[: outside + 1]:  # of the many that a closure computes inside a step, the first
-            row["loss"] = torch.stack([loss.float().reshape(()) for loss in losses]).mean()
+            row["loss"] = sum(losses) / len(losses) if len(losses) > 1 else losses[0]
             row["micro"] = len(losses)
         if self.schedule_steps:
             row["scheduler"] = self.schedule_steps
@@ -248,7 +256,9 @@ class Probe:
         frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(str(Path(torch.__file__).parent))]
         place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
         self.reason = "exception"
-        self.ledger.event("exception", type=kind.__name__, message=str(error)[:2000], place=place, step=self.course.tick)
+        self.ledger.event(
+            "exception", type=kind.__name__, message=str(error)[:2000], place=place, step=self.course.tick
+        )
 
     def forked(self) -> None:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
@@ -267,16 +277,17 @@ class Probe:
         return self._thread != threading.get_ident()
 
     def _ahead_at_rest(self) -> bool:
+        if self.course.leg is NOTHING:
+            return False
         return self.course.phase(self.course.tick + (not self.course.tick or self._complete())) != "train"
 
     def _complete(self) -> bool:
         return self.course.complete(len(self.optimizers))
 
-    def _plain(self, loss: torch.Tensor) -> torch.Tensor:
+    def _plain(self, loss: torch.Tensor) -> torch.Tensor | float:
         self.meter.targets.trained_on(loss)
-        if self._unscaled is not None and self._unscaled[0] == id(loss):
-            return self._unscaled[1]
-        return loss.detach()
+        unscaled = self._unscaled is not None and self._unscaled[0] == id(loss)
+        return self.ledger.number(self._unscaled[1] if unscaled and self._unscaled else loss)
 
     @property
     def optimizers(self) -> list[Optimizer]:
@@ -284,7 +295,7 @@ class Probe:
         return [optimizer for known in self._known if (optimizer := known()) is not None]
 
     def _index(self, optimizer: Optimizer) -> int:
-        return next((i for i, known in enumerate(self._known) if known() is optimizer), -1)
+        return self._indices.get(id(optimizer), -1)
 
     def _provide_gradients(self) -> None:
         """A script may read its gradients, and a GradScaler must: where backward is left out they are zeros."""

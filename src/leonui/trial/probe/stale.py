@@ -25,7 +25,7 @@ class StaleGradient:
         grad = self._sentinel.grad if self._sentinel is not None else None
         if self._used is not None:
             used, version = self._used
-            self._kept = grad is used and grad._version == version and bool(grad.any())
+            self._kept = grad is used and used._version == version and bool(used.any())
             self._used = None
         elif self._kept:
             self._kept = grad is not None and bool(grad.any())

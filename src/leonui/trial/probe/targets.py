@@ -7,7 +7,14 @@ from typing import Any
 
 import torch
 
-PLAIN = {"weight": None, "reduction": "mean", "label_smoothing": 0.0, "pos_weight": None, "size_average": None, "reduce": None}
+PLAIN = {
+    "weight": None,
+    "reduction": "mean",
+    "label_smoothing": 0.0,
+    "pos_weight": None,
+    "size_average": None,
+    "reduce": None,
+}
 
 
 class Targets:
@@ -23,7 +30,10 @@ class Targets:
     def see(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
         """Take in one call of a loss function that returned ``value``, where its constant is known in closed form."""
         target = kwargs.get("target", args[1] if len(args) > 1 else None)
-        plain = all(kwargs.get(key, default) == default for key, default in PLAIN.items()) and len(args) <= 2
+        plain = all(kwargs.get(key, default) == default for key, default in PLAIN.items()) and args[2:] in (
+            (),
+            (None,),
+        )
         if not plain or not isinstance(target, torch.Tensor) or not target.numel():
             return
         target = target.detach()

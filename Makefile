@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: make climb, make test. Both reuse what is set up.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: climb test lint words results bench clean
+
+climb: $(READY)           ## set up everything, then run the main job on the bundled digits example
+	$(BIN)/leonui climb
+
+test: $(READY) lint       ## set up everything, then run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+words: $(READY)           ## gather the texts from the code, bring the catalogues up to date, compile them
+	$(BIN)/python -m tests.catalogue
+
+results: $(READY)         ## climb every example and write docs/results.md
+	$(BIN)/python bench/results.py
+
+bench: $(READY)           ## the probe's overhead, and the speed of a branch
+	$(BIN)/python bench/overhead.py
+	$(BIN)/python bench/branch.py
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[examples]" --group dev
+	touch $(READY)
+
+clean:
+	rm -rf .venv .leonui

@@ -1,0 +1,140 @@
+"""The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from leonui import __version__
+from leonui.words import LANGUAGES
+
+PROGRAM = click.argument("program", nargs=-1, type=click.UNPROCESSED)
+MODULE = click.option("-m", "module", metavar="MODULE", help="Run a module: -m package.train args.")
+LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), help="Language of what is said; default: the environment's."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+RUNS = click.option("--runs", "place", type=click.Path(file_okay=False), help="Where runs live; default .leonui.")
+SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="leonui")
+def cli() -> None:
+    """Point leonui at a PyTorch training script, unchanged.
+
+    PROGRAM is a script with its arguments, -m MODULE, module:function, or after -- any launcher:
+
+    \b
+      leonui climb train.py --epochs 3
+      leonui climb -- torchrun --nproc-per-node 2 train.py
+
+    Options of leonui stand before the program. Exit codes: 0 done, 1 failed or found something, 2 wrong use.
+    """
+
+
+@cli.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@click.option("--budget", metavar="STEPS|TIME", help="End each training after 500 (steps), 90s or 5m.")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Seeds to compare on; default 3, or 1 where a run takes a minute."
+)
+@click.option("--metric", metavar="REGEX", help="The script's own printed number: 'val acc ([0-9.]+)'.")
+@click.option("--goal", type=click.Choice(["min", "max"]), default="min", show_default=True, help="Of the metric.")
+@click.option("--workers", type=click.IntRange(1), help="Trials side by side; default: one a core.")
+@click.option("--start", type=click.Choice(["auto", "fork", "rerun"]), default="auto", help="How branches start.")
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def climb(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Train better: baseline, first checks, learning rate, the climb, the verdict, a report.
+
+    Without a program it climbs the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.command import run_climb
+
+    options["budget"] = _budget(options["budget"])
+    ctx.exit(run_climb(_argv(program, module) or [_example()], **options))
+
+
+@cli.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@RUNS
+@click.pass_context
+def watch(ctx: click.Context, program: tuple[str, ...], module: str | None, place: str | None) -> None:
+    """Run a program as it is and leave a Record; its output and its exit code pass through."""
+    from leonui.command import run_watch
+
+    ctx.exit(run_watch(_argv(program, module), place))
+
+
+@cli.command()
+@RUNS
+@JSON
+@click.pass_context
+def runs(ctx: click.Context, place: str | None, as_json: bool) -> None:
+    """List the runs that were made here, newest first."""
+    from leonui.command import list_runs
+
+    ctx.exit(list_runs(place, as_json))
+
+
+@cli.command()
+@click.argument("run", default="last")
+@RUNS
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Where to write it; default: into the run's folder.",
+)
+@LANG
+@JSON
+@click.pass_context
+def report(
+    ctx: click.Context, run: str, place: str | None, output: str | None, lang: str | None, as_json: bool
+) -> None:
+    """Write the report of a RUN (its folder, its name, or "last") anew."""
+    from leonui.command import write_report_of
+
+    ctx.exit(write_report_of(run, place, output, lang, as_json))
+
+
+def main() -> None:
+    """The program ``leonui``."""
+    cli(prog_name="leonui")
+
+
+def _argv(program: tuple[str, ...], module: str | None) -> list[str]:
+    return ["-m", module, *program] if module else list(program)
+
+
+def _example() -> str:
+    here = Path(__file__).parent
+    places = (here / "examples", here.parents[1] / "examples")
+    return str(next(place for place in places if place.is_dir()) / "digits_mlp.py")
+
+
+def _budget(text: str | None) -> tuple[int | None, float | None]:
+    """Steps and seconds; one of them, or neither, is None."""
+    if text is None:
+        return None, None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?", text)
+    if not found or (not found[2] and "." in found[1]) or not float(found[1]):
+        raise click.BadParameter(
+            f"{text!r} is neither steps nor a time; give 500, 90s, 5m or 1h", param_hint="--budget"
+        )
+    if not found[2]:
+        return int(found[1]), None
+    return None, float(found[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

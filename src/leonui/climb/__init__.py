@@ -1,0 +1,269 @@
+"""The main job: the script as it is, first checks, its learning rate, the better training, the verdict, the report."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from leonui.climb.changes import changes, shown
+from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
+from leonui.doctor.ending import trouble
+from leonui.doctor.first import first_checks
+from leonui.finder import Search, climbing, search
+from leonui.finding import Check, Finding
+from leonui.machine import machine
+from leonui.record import Record, Row
+from leonui.trial.intervention import Intervention
+from leonui.trial.program import Program
+from leonui.trial.runner import Point, Runner
+from leonui.trial.trial import Trial
+from leonui.words import mark
+
+SHORTEST = 20  # steps: below, there is nothing to compress into rungs
+SEEDS, QUICK = 3, 60.0  # seeds where a baseline takes under so many seconds, else one
+JUDGED = 32  # batches on which final weights are compared
+UNSAID = ("verdict", "judged_by", "difference", "interval", "level")
+SEARCH_SHARE = 3.7  # of a baseline's steps, for the progress bar
+
+
+class Guide(Protocol):
+    """Tells the one who waits what is going on."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """A new stage begins, of ``total`` steps if that is known."""
+
+    def rows(self, trial: Trial, rows: list[Row]) -> None:
+        """Steps were made."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for: a budget in steps or seconds, seeds, a metric in the script's output and its goal."""
+
+    steps: int | None = None
+    seconds: float | None = None
+    seeds: int | None = None
+    metric: str | None = None
+    goal: str = "min"
+    clip: float | None = 1.0
+
+
+@dataclass
+class Climb:
+    """A climb under way; ``result`` can be read at any moment and holds what is known by then."""
+
+    program: Program
+    folder: Path
+    wishes: Wishes = field(default_factory=Wishes)
+    baseline: Trial | None = None
+    best: Trial | None = None
+    found: Search | None = None
+    checks: list[Check] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    seeds: int = 0
+    began: float = field(default_factory=time.time)
+    complete: bool = False
+
+    def go(self, runner: Runner, guide: Guide) -> None:
+        """Do all of it; what stops it early becomes a finding."""
+        if not self._baseline(runner, guide):
+            return
+        for seed in range(self.seeds):
+            point = runner.trailhead(seed)
+            if self.found is None:
+                guide.stage(mark("learning rate"), round(SEARCH_SHARE * self.steps))
+                self.found = search(runner, point, self.steps, self.wishes.clip)
+            if self.found.scale is None:
+                self.findings.append(_all_broke())
+                return
+            guide.stage(mark("climb"), self.steps * (1 + bool(seed)))
+            self.pairs.append(self._pair(runner, point, seed, self.found.scale))
+            runner.release(point)
+        self.complete = True
+
+    def _baseline(self, runner: Runner, guide: Guide) -> bool:
+        guide.stage(mark("baseline"), self.wishes.steps)
+        began = time.monotonic()
+        whole = Intervention(seed=0, stop=self.wishes.steps)
+        self.baseline = runner.straight("baseline", whole, keep=True, seconds=self.wishes.seconds)
+        took = time.monotonic() - began
+        record = self.baseline.record
+        runner.patience = 60.0 + 20 * max(record.column("seconds"), default=0.0) + took
+        if fault := trouble(self.baseline):
+            self.findings.append(fault)
+            return False
+        self._remark(record, took)
+        self.checks = first_checks(record)
+        self.findings += [check.finding for check in self.checks if check.finding]
+        if self.steps < SHORTEST:
+            self.findings.append(_too_short(self.steps))
+            return False
+        head = record.last("trailhead")
+        if runner.start == "auto" and head.get("unforkable"):
+            runner.start, runner.why = "rerun", head["unforkable"]
+        return True
+
+    def _remark(self, record: Record, took: float) -> None:
+        assert self.baseline is not None
+        self.seeds = self.wishes.seeds or (SEEDS if took < QUICK else 1)
+        if self.wishes.seeds is None and self.seeds == 1:
+            self._note(
+                mark("one seed only, because a baseline takes {seconds:.0f} s; --seeds 3 for more"),
+                seconds=took,
+            )
+        if self.baseline.returncode:
+            self._note(mark("the script ended with exit code {code}"), code=self.baseline.returncode)
+        if len(record.named("optimizer")) > 1:
+            words = mark(
+                "{count} optimizers train here: all their rates are scaled together, and losses are their mean"
+            )
+            self._note(words, count=len(record.named("optimizer")))
+        if self.baseline.processes > 1:
+            words = mark("{count} processes train here: the losses are those of the first")
+            self._note(words, count=self.baseline.processes)
+        if record.last("end").get("reason") == "budget" or self.wishes.steps:
+            self._note(mark("the budget ended the baseline after {steps} steps"), steps=self.steps)
+
+    def _note(self, template: str, **evidence: Any) -> None:
+        self.notes.append({"template": template, "evidence": evidence})
+
+    @property
+    def steps(self) -> int:
+        """The length of one training: what the baseline made."""
+        return self.baseline.record.steps if self.baseline else 0
+
+    # the two trainings of a seed, and their final weights on the same batches
+
+    def _pair(self, runner: Runner, point: Point, seed: int, scale: float) -> Pair:
+        limited = self.wishes.steps or self.wishes.seconds
+        end = Intervention(stop=self.steps if limited else None)
+        jobs = {f"climb-{seed}": climbing(scale, self.steps, self.wishes.clip) & end}
+        if seed:
+            jobs = {f"baseline-{seed}": end, **jobs}
+        trials = runner.branch(point, jobs, keep=True, mute=False)
+        before, after = trials if seed else (self.baseline, trials[0])
+        assert before is not None
+        self.best = self.best or after
+        return self._judge(runner, point, seed, before, after)
+
+    def _judge(self, runner: Runner, point: Point, seed: int, before: Trial, after: Trial) -> Pair:
+        coast = min(JUDGED, self.steps - 1)
+        jobs = {
+            f"judge-{trial.name}": Intervention(weights=str(trial.weights), stop=0, coast=coast)
+            for trial in (before, after)
+            if trial.weights.exists()
+        }
+        coasted = {trial.name: trial.record.losses("coast") for trial in runner.branch(point, jobs)}
+        for trial in (before, after):
+            trial.weights.unlink(missing_ok=True)
+        return Pair(
+            seed,
+            *(self._measured(trial, coasted.get(f"judge-{trial.name}", [])) for trial in (before, after)),
+        )
+
+    def _measured(self, trial: Trial, coasted: list[float]) -> Measured:
+        metric = trial.metric(self.wishes.metric) if self.wishes.metric else None
+        return Measured(tuple(coasted), self._validation(trial.record), metric)
+
+    def _validation(self, record: Record) -> float | None:
+        assert self.baseline is not None
+        site = validation_site(self.baseline.record)
+        losses = [event["loss"] for event in record.named("validation") if event["site"] == site]
+        return float(losses[-1]) if losses else None
+
+    # what is known
+
+    def result(self) -> dict[str, Any]:
+        """Everything as plain values; what is not known yet is None."""
+        record = self.baseline.record if self.baseline else Record()
+        base = record.last("trailhead").get("lr") or [None]
+        rate: float | None = base[0]
+        scale = self.found.scale if self.found else None
+        verdict = compare(self.pairs, self.wishes.goal) if self.pairs else None
+        said: dict[str, Any] = verdict.to_json() if verdict else dict.fromkeys(UNSAID)
+        better = verdict is not None and verdict.word == "better" and scale is not None
+        return {
+            "command": "climb",
+            "program": str(self.program),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self.began)),
+            "seconds": round(time.time() - self.began, 1),
+            "complete": self.complete,
+            **said,
+            "goal": self.wishes.goal,
+            "metric_pattern": self.wishes.metric,
+            "lr": rate * scale if scale and rate is not None else None,
+            "scale": scale,
+            "base_lr": base,
+            "optimizer": record.last("optimizer").get("name"),
+            "baseline": _mean([pair.baseline for pair in self.pairs]),
+            "climb": _mean([pair.climb for pair in self.pairs]),
+            "pairs": [
+                {"seed": p.seed, "baseline": p.baseline.to_json(), "climb": p.climb.to_json()} for p in self.pairs
+            ],
+            "steps": self._cost(),
+            "changes": changes(record, scale, self.steps, self.wishes.clip) if better and scale else [],
+            "search": _finite(self.found.to_json(rate or 1.0)) if self.found else None,
+            "checks": [check.to_json() for check in self.checks],
+            "findings": [finding.to_json() | {"file": shown(finding.file or "") or None} for finding in self.findings],
+            "notes": self.notes,
+            "settings": self._settings(record),
+            "machine": machine(),
+        }
+
+    def _cost(self) -> dict[str, int]:
+        final = self.best.record.steps if self.best else 0
+        return {"baseline": self.steps, "search": self.found.spent if self.found else 0, "final": final}
+
+    def _settings(self, record: Record) -> dict[str, Any]:
+        head, end = record.last("trailhead"), record.last("end")
+        share = float(end.get("probe_seconds", 0)) / max(float(end.get("seconds", 0)), 1e-9)
+        return {
+            "seeds": len(self.pairs),
+            "clip": self.wishes.clip,
+            "schedule": f"warm-up 5%, linear decay to 0 over {self.steps} steps",
+            "branches start by": self.best.start if self.best else None,
+            "because": self.best.why if self.best else None,
+            "threads of the baseline": head.get("threads"),
+            "share of time the probe took": f"{share:.2%}",
+        }
+
+
+def validation_site(record: Record) -> str | None:
+    """Of the places where losses are computed under no_grad, the one that is seen most often, and last among those."""
+    sites = [event["site"] for event in record.named("validation")]
+    return max(sites, key=lambda site: (sites.count(site), len(sites) - sites[::-1].index(site)), default=None)
+
+
+def _mean(measured: list[Measured]) -> dict[str, float | None] | None:
+    """The mean of each quantity over seeds."""
+    if not measured:
+        return None
+    columns = {name: [getattr(one, name) for one in measured] for name in ("loss", "validation", "metric")}
+    return {
+        name: None if None in column else finite_or_none(statistics.fmean(column)) for name, column in columns.items()
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return finite_or_none(value) if isinstance(value, float) else value
+
+
+def _too_short(steps: int) -> Finding:
+    words = mark("the script made {steps} optimizer steps; a search needs at least {least}")
+    fix = mark("give it more steps or epochs; leonui watch shows what a short run did")
+    return Finding("TOO-SHORT", "is", words, {"steps": steps, "least": SHORTEST}, fix)
+
+
+def _all_broke() -> Finding:
+    words = mark("every learning rate that was tried ended in a loss that is not finite")
+    fix = mark("look at the data and the loss first: no rate can mend them")
+    return Finding("ALL-BROKE", "is", words, {}, fix)

@@ -1,0 +1,149 @@
+"""What each command does, once its words are parsed: make a run's folder, run, judge, draw, print."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from leonui import __version__, runs
+from leonui.record import Record, encode
+from leonui.terminal import TerminalGuide, fail, show_climb
+from leonui.trial.plan import Plan
+from leonui.trial.process import launch
+from leonui.trial.program import Program
+from leonui.words import language
+
+
+def run_climb(argv: list[str], *, lang: str | None, as_json: bool, place: str | None, **options: Any) -> int:
+    """The command ``leonui climb``; returns its exit code."""
+    try:
+        program = Program.parse(argv)
+        _settle(place)
+        return _climb(program, lang or language(), as_json, options)
+    except ValueError as error:
+        return fail(str(error), 2)
+    except OSError as error:
+        return fail(f"cannot write the run: {error}; free some space, or name another place with --runs", 1)
+
+
+def _climb(program: Program, lang: str, as_json: bool, options: dict[str, Any]) -> int:
+    from leonui.climb import Climb, Wishes
+    from leonui.trial.runner import Runner
+
+    steps, seconds = options["budget"]
+    wishes = Wishes(steps, seconds, options["seeds"], options["metric"], options["goal"])
+    ascent = Climb(program, runs.create("climb"), wishes)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with (
+            TerminalGuide(lang, quiet=as_json) as guide,
+            Runner(
+                program,
+                ascent.folder,
+                workers=options["workers"] or 0,
+                start=options["start"],
+                listener=guide.rows,
+            ) as runner,
+        ):
+            ascent.go(runner, guide)
+    except KeyboardInterrupt:
+        pass
+    except RuntimeError as error:
+        return fail(str(error), 1)
+    result = ascent.result() | {"leonui": __version__, "lang": lang}
+    result["report"] = str(_write(ascent.folder, result, ascent.baseline, ascent.best))
+    if as_json:
+        sys.stdout.write(encode(result).decode())
+    else:
+        show_climb(result, lang)
+    return 0 if ascent.complete else 1
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _write(folder: Path, result: dict[str, Any], baseline: Any, best: Any) -> Path:
+    from leonui.report import climb_page
+
+    path = folder / "report.html"
+    result["trials"] = {"baseline": baseline and baseline.name, "climb": best and best.name}
+    runs.write_result(folder, result | {"report": str(path)})
+    records = [trial.record if trial else None for trial in (baseline, best)]
+    path.write_text(climb_page(result, records[0] or Record(), records[1]), encoding="utf-8")
+    return path
+
+
+def run_watch(argv: list[str], place: str | None) -> int:
+    """The command ``leonui watch``; returns the program's own exit code."""
+    try:
+        program = Program.parse(argv)
+    except ValueError as error:
+        return fail(str(error), 2)
+    _settle(place)
+    folder = runs.create("watch")
+    process = launch(program, Plan(str((folder / "trials" / "watch").absolute())), own=False, threads=True)
+    code = _wait(process)
+    record = Record.read(folder / "trials" / "watch")
+    end = record.last("end")
+    share = float(end.get("probe_seconds", 0)) / max(float(end.get("seconds", 0)), 1e-9)
+    sys.stderr.write(f"leonui: {record.steps} steps recorded in {folder} (watching took {share:.2%} of the time)\n")
+    return code if code >= 0 else 128 - code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait to the end, through any Ctrl-C: the program gets that itself."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def list_runs(place: str | None, as_json: bool) -> int:
+    """The command ``leonui runs``."""
+    _settle(place)
+    lines = []
+    for folder in runs.every():
+        result = runs.read_result(folder)
+        lines.append({"run": folder.name, "verdict": result.get("verdict"), "program": result.get("program")})
+    if as_json:
+        sys.stdout.write(json.dumps(lines) + "\n")
+    for line in [] if as_json else lines:
+        sys.stdout.write(f"{line['run']}  {line['verdict'] or '-':14}  {line['program'] or ''}\n")
+    return 0
+
+
+def write_report_of(run: str, place: str | None, output: str | None, lang: str | None, as_json: bool) -> int:
+    """The command ``leonui report``."""
+    from leonui.report import climb_page
+
+    _settle(place)
+    try:
+        folder = runs.find(run)
+    except ValueError as error:
+        return fail(str(error), 2)
+    result = runs.read_result(folder)
+    if result.get("command") != "climb":
+        return fail(f"{folder} has no result to report; leonui climb leaves one", 1)
+    names = result.get("trials", {})
+    baseline, best = (
+        name and Record.read(folder / "trials" / name) for name in (names.get("baseline"), names.get("climb"))
+    )
+    path = Path(output) if output else folder / "report.html"
+    path.write_text(
+        climb_page(result | {"lang": lang or result["lang"]}, baseline or Record(), best or None),
+        encoding="utf-8",
+    )
+    sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
+    return 0
+
+
+def _settle(place: str | None) -> None:
+    if place:
+        os.environ["LEONUI_RUNS"] = place

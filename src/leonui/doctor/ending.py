@@ -1,0 +1,76 @@
+"""How a run ended, and whether there is a training in what it left."""
+
+from __future__ import annotations
+
+import signal
+
+from leonui.finding import Finding
+from leonui.trial.trial import Trial
+from leonui.words import mark
+
+
+def trouble(trial: Trial) -> Finding | None:
+    """Why there is no training to work with; None if there is one."""
+    record, error = trial.record, trial.record.last("exception")
+    if error and error.get("type") != "KeyboardInterrupt":
+        return _crashed(trial)
+    if trial.stalled:
+        words = mark("the script made no progress any more after step {steps} and was ended")
+        fix = mark("run it alone and see where it waits; what it said is in {folder}/stderr")
+        return Finding("STALLED", "is", words, {"steps": record.steps, "folder": str(trial.folder)}, fix)
+    if (trial.returncode or 0) < 0:
+        return _killed(trial)
+    if not record.steps:
+        return _no_step(trial)
+    return None
+
+
+def _crashed(trial: Trial) -> Finding:
+    error = trial.record.last("exception")
+    file, _, line = error["place"].rpartition(":")
+    evidence = {
+        "type": error["type"],
+        "error": error["message"],
+        "step": error["step"],
+        "folder": str(trial.folder),
+    }
+    fix = mark("run the script alone and mend this first; its whole output is in {folder}/stderr")
+    if error["type"] == "EOFError":
+        fix = mark("trials run with an empty standard input: give the script what it asks for as arguments")
+    words = mark("the script failed at step {step}: {type}: {error}")
+    return Finding("CRASH", "is", words, evidence, fix, file or None, int(line) if line.isdigit() else None)
+
+
+def _killed(trial: Trial) -> Finding:
+    number = -(trial.returncode or 0)
+    name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+    return Finding(
+        "KILLED",
+        "is",
+        mark("the script was ended by signal {signal} after step {steps}"),
+        {"signal": name, "steps": trial.record.steps},
+        mark("SIGKILL often means that memory ran out: try a smaller batch, or --workers 1"),
+    )
+
+
+def _no_step(trial: Trial) -> Finding:
+    end, code = trial.record.last("end"), trial.returncode or 0
+    evidence = {"code": code, "backwards": end.get("backwards", 0), "error": _last_line(trial)}
+    if code:
+        words = mark("the script ended with exit code {code} before its first optimizer step: {error}")
+        return Finding("NO-STEP", "is", words, evidence, mark("run it alone and mend this first"))
+    if evidence["backwards"]:
+        words = mark("the script computed {backwards} gradients, but no optimizer of torch made a step")
+        fix = mark("leonui acts where an optimizer steps: replace the update written by hand by torch.optim.SGD")
+        return Finding("HAND-WRITTEN", "is", words, evidence, fix)
+    if not end and not trial.record.events:
+        words = mark("the script ended without training anything with torch")
+        fix = mark("name the script that trains; if it starts Python with -I, -S or -E, leave that out")
+        return Finding("NO-TRAINING", "is", words, evidence, fix)
+    words = mark("the script ended without a single optimizer step")
+    return Finding("NO-STEP", "is", words, evidence, mark("check that its training loop is reached, with data in it"))
+
+
+def _last_line(trial: Trial) -> str:
+    lines = trial.output("stderr").strip().splitlines()
+    return lines[-1] if lines else "-"

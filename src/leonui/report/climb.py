@@ -1,0 +1,203 @@
+"""What the page of a climb says, in the order in which it says it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from leonui.record import Record, encode
+from leonui.report import verdict
+from leonui.report.chart import Chart
+from leonui.report.charts import loss_chart, rate_chart
+from leonui.report.numerals import duration, known, number, pair, rate, signed
+from leonui.report.search import read, search_chart
+from leonui.report.text import Text, join, retell, say, verbatim
+from leonui.words import mark
+
+Result = Mapping[str, Any]
+
+
+def content(result: Result, baseline: Record, climb: Record | None) -> dict[str, Any]:
+    """Everything that the template of the page shows."""
+    return {
+        "result": result,
+        "tone": verdict.tone(result),
+        "title": say(mark("leonui climb: {program}"), program=result.get("program") or ""),
+        "verdict": verdict.sentence(result),
+        "tiles": [tile for tile in (_judged(result), _rate(result), _difference(result), _effort(result)) if tile],
+        "quantities": _quantities(result),
+        "changes": result.get("changes") or [],
+        "advice": _advice(result),
+        "findings": [_finding(told) for told in result.get("findings") or []],
+        "checks": [_retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
+        "notes": [_retold(told)["said"] for told in result.get("notes") or []],
+        "charts": _charts(result, baseline, climb),
+        "costs": _costs(result),
+        "seeds": [_seed(result, pair) for pair in result.get("pairs") or []],
+        "judged": verdict.judged(result),
+        "settings": _named(result.get("settings")),
+        "machine": _named(result.get("machine")),
+        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
+    }
+
+
+def _tile(label: str, before: str | None, after: str, note: Text | None) -> dict[str, Any]:
+    return {"label": say(label), "before": before, "after": after, "note": note, "bar": None}
+
+
+def _judged(result: Result) -> dict[str, Any] | None:
+    before, after = verdict.both(result)
+    if not known(verdict.value(result, "baseline")):
+        return None
+    goal = mark("higher is better") if result.get("goal") == "max" else mark("lower is better")
+    return _tile(mark("Judged by"), before, after, join([verdict.judged(result), say(goal)], " · "))
+
+
+def _rate(result: Result) -> dict[str, Any] | None:
+    own, lr = verdict.own_rate(result), result.get("lr")
+    if not known(lr):
+        return None
+    factor = verbatim(f"×{number(result['scale'])}") if known(result.get("scale")) else None
+    return _tile(
+        mark("Learning rate"),
+        rate(own),
+        rate(lr),
+        join([factor, verbatim(result.get("optimizer") or "")], " · "),
+    )
+
+
+def _difference(result: Result) -> dict[str, Any] | None:
+    change = result.get("difference")
+    if not known(change):
+        return None
+    return _tile(mark("Difference"), None, signed(change), verdict.interval(result)) | {"bar": _bar(result)}
+
+
+def _effort(result: Result) -> dict[str, Any] | None:
+    return (
+        _tile(mark("Time"), None, duration(result["seconds"]), verdict.seeds(result)) if result.get("seconds") else None
+    )
+
+
+def _bar(result: Result) -> dict[str, float] | None:
+    """Where the interval, the difference and zero lie on a line of length 100."""
+    ends, middle = result.get("interval") or [], result.get("difference")
+    if len(ends) != 2 or not all(known(value) for value in (*ends, middle)):
+        return None
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    length = high - low or 1.0
+    names = {"low": ends[0], "high": ends[1], "middle": middle, "zero": 0.0}
+    return {name: 5 + 90 * (value - low) / length for name, value in names.items()}
+
+
+def _quantities(result: Result) -> list[dict[str, Any]]:
+    """A row for each quantity that was measured; the one that decided stands first."""
+    known_ones = [
+        _quantity(result, key, name)
+        for key, name in verdict.QUANTITIES.values()
+        if known(verdict.value(result, "baseline", key)) or known(verdict.value(result, "climb", key))
+    ]
+    return sorted(known_ones, key=lambda row: not row["decides"])
+
+
+def _quantity(result: Result, key: str, name: str) -> dict[str, Any]:
+    before, after = verdict.both(result, key)
+    change = signed(verdict.difference(result, key))
+    decides = key == verdict.judged_key(result)
+    return {"name": say(name), "before": before, "after": after, "change": change, "decides": decides}
+
+
+def _advice(result: Result) -> Text | None:
+    """What to do, where no line of the script can be named; after a verdict other than better: nothing."""
+    if verdict.tone(result) in ("worse", "no_difference"):
+        return say(mark("Nothing: keep your lr {own}."), own=rate(verdict.own_rate(result)))
+    rates = verdict.rates(result)
+    if result.get("changes") or not rates:
+        return None
+    return say(mark("Set lr {lr} where your script sets {own}."), **rates)
+
+
+_CLASSES = {
+    "is": mark("is: an exact check"),
+    "caused by": mark("caused by: proved by replay"),
+    "consistent with": mark("consistent with: statistics only"),
+}
+
+
+def _finding(told: Mapping[str, Any]) -> dict[str, Any]:
+    evidence, place = told.get("evidence"), told.get("file")
+    return _retold(told) | {
+        "sort": say(_CLASSES[told["class"]]) if told.get("class") in _CLASSES else None,
+        "fix": retell(told.get("fix_template"), evidence, told.get("fix")),
+        "place": f"{place}:{told.get('line')}" if place and told.get("line") else place,
+    }
+
+
+def _retold(told: Mapping[str, Any]) -> dict[str, Any]:
+    said = retell(told.get("template"), told.get("evidence"), told.get("message"))
+    return {"code": told.get("code"), "said": said}
+
+
+def _charts(result: Result, baseline: Record, climb: Record | None) -> list[Chart]:
+    runs, search = {"baseline": baseline, "climb": climb}, read(result)
+    rates = join([_seed_used(result), _rates_used(result)], " · ")
+    charts = (
+        loss_chart(runs, rates),
+        search_chart(search, join([_seed_used(result), _steps_searched(result)], " · ")),
+        rate_chart(runs, rates, len(result.get("base_lr") or [])),
+    )
+    return [chart for chart in charts if chart]
+
+
+def _seed_used(result: Result) -> Text | None:
+    pairs = result.get("pairs") or []
+    seed = pairs[0].get("seed") if pairs else None
+    return None if seed is None else say(mark("Seed {seed}"), seed=seed)
+
+
+def _steps_searched(result: Result) -> Text | None:
+    steps = (result.get("steps") or {}).get("search")
+    return say(mark("{steps} steps in all"), steps=number(steps)) if steps else None
+
+
+def _rates_used(result: Result) -> Text | None:
+    told = mark("baseline: lr {own} as the script sets it; climb: lr {lr} as the search chose it")
+    rates = verdict.rates(result)
+    return say(told, **rates) if rates else None
+
+
+_PHASES = {
+    "baseline": mark("Baseline: your script as it is"),
+    "search": mark("Search: branches of your run"),
+    "final": mark("Climb: your script with the new learning rate"),
+}
+
+
+def _costs(result: Result) -> list[dict[str, Any]]:
+    """A row for each phase: its steps, and its share of all."""
+    steps = result.get("steps") or {}
+    total = sum(count for count in steps.values() if known(count))
+    return [
+        {"phase": say(name), "steps": number(steps.get(key)), "share": 100 * steps[key] / total}
+        for key, name in _PHASES.items()
+        if total and known(steps.get(key))
+    ]
+
+
+def _seed(result: Result, sides: Mapping[str, Any]) -> dict[str, Any]:
+    key = verdict.judged_key(result)
+    before, after = pair(verdict.value(sides, "baseline", key), verdict.value(sides, "climb", key))
+    return {
+        "seed": sides.get("seed"),
+        "before": before,
+        "after": after,
+        "change": signed(verdict.difference(sides, key)),
+    }
+
+
+def _named(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    return [
+        (str(name), value if isinstance(value, str) else json.dumps(value, default=str))
+        for name, value in (values or {}).items()
+    ]

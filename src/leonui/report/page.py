@@ -1,0 +1,71 @@
+"""Makes one HTML file of a template: style, script and charts inside it, so that opening it asks nobody for anything."""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from leonui.report.text import say
+from leonui.words import LANGUAGES
+
+_HERE = Path(__file__).parent
+_NAMES = {"en": "English", "vi": "Tiếng Việt"}
+
+
+def render(template: str, lang: str | None = None, **content: Any) -> str:
+    """The whole page; every text that comes from outside is escaped, and no script but the page's own two may run."""
+    script = _own("page.js")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **content,
+            lang=lang if lang in LANGUAGES else "en",
+            languages={code: _NAMES.get(code, code) for code in LANGUAGES},
+            style=_own("page.css"),
+            script=script,
+            plotly=_packed_plotly(),
+            policy=_policy(script),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    loader = FileSystemLoader(_HERE)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["t"] = say
+    return environment
+
+
+def _own(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _packed_plotly() -> str:
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def _policy(script: str) -> str:
+    """The page's content security policy: nothing is fetched, and a script that slipped in through a text does not run."""
+    scripts = " ".join(
+        f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (script, get_plotlyjs())
+    )
+    rules: Mapping[str, str] = {
+        "default-src": "'none'",
+        "script-src": scripts,
+        "style-src": "'unsafe-inline'",
+        "img-src": "data: blob:",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())

@@ -1,0 +1,59 @@
+"""Where runs live: one folder a run, under ``.leonui`` or where LEONUI_RUNS says. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from leonui.record import encode
+
+
+def home() -> Path:
+    """The folder of all runs."""
+    return Path(os.environ.get("LEONUI_RUNS", ".leonui"))
+
+
+def create(command: str) -> Path:
+    """A new run's folder, named for the time and the command; one that ignores itself in git."""
+    home().mkdir(parents=True, exist_ok=True)
+    ignore = home() / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    stem = time.strftime("%Y%m%d-%H%M%S") + f"-{command}"
+    for number in range(1, 1000):
+        folder = home() / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{home()} has a thousand runs named {stem}; move some away")
+
+
+def every() -> list[Path]:
+    """All runs, newest first."""
+    return sorted((p for p in home().glob("*-*-*") if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)
+
+
+def find(name: str) -> Path:
+    """A run by its path, its name or the beginning of its name, or "last". Raises ValueError if there is none."""
+    if Path(name).is_dir():
+        return Path(name)
+    found = [run for run in every() if name == "last" or run.name.startswith(name)]
+    if not found:
+        raise ValueError(f"there is no run {name!r} in {home()}; leonui runs lists them")
+    return found[0]
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Put a run's result into its folder."""
+    (folder / "result.json").write_bytes(encode(result))
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """A run's result; empty while it has none."""
+    path = folder / "result.json"
+    return json.loads(path.read_bytes()) if path.exists() else {}

@@ -1,0 +1,168 @@
+"""What a person sees in the terminal: progress with time left, then the verdict first."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from leonui.record import Row
+from leonui.trial.trial import Trial
+from leonui.words import mark, translate
+
+VERDICTS = {
+    "better": mark("Better"),
+    "no_difference": mark("No difference found"),
+    "worse": mark("Your own setting is the better one: keep it"),
+}
+QUANTITIES = {
+    "metric": mark("metric"),
+    "validation": mark("validation loss"),
+    "training": mark("training loss"),
+}
+
+
+class TerminalGuide:
+    """A progress bar a stage on a terminal; one plain line a stage elsewhere; nothing when quiet."""
+
+    def __init__(self, lang: str, quiet: bool = False):
+        self.lang, self.quiet = lang, quiet
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:14}"),
+            BarColumn(32),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]:>14}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            refresh_per_second=4,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> TerminalGuide:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finish()
+        self._progress.stop()
+
+    def stage(self, name: str, total: int | None) -> None:
+        """A new stage begins."""
+        self._finish()
+        text = translate(name, self.lang)
+        if not self._console.is_terminal and not self.quiet:
+            steps = "" if total is None else translate(mark(", about {total} steps"), self.lang).format(total=total)
+            self._console.print(f"{text}{steps} ...", highlight=False)
+        self._task = self._progress.add_task(text, total=total, loss="")
+
+    def rows(self, trial: Trial, rows: list[Row]) -> None:
+        """Steps were made: move the bar, show the newest loss."""
+        if self._task is not None:
+            loss = next((f"loss {float(row['loss']):.4g}" for row in reversed(rows) if "loss" in row), "")
+            self._progress.update(self._task, advance=len(rows), loss=loss)
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            task = self._progress.tasks[self._task]
+            self._progress.update(self._task, total=task.completed, completed=task.completed)
+
+
+def show_climb(result: dict[str, Any], lang: str) -> None:
+    """Print the outcome of a climb."""
+    console = Console(highlight=False)
+
+    def say(text: str, **evidence: Any) -> str:
+        return escape(translate(text, lang).format(**evidence))
+
+    if not result["complete"]:
+        console.print(f"[yellow]{say(mark('not finished: this is what is known'))}[/]")
+    if result["verdict"]:
+        colour = {"better": "green", "worse": "yellow"}.get(result["verdict"], "cyan")
+        console.print(f"[bold {colour}]{say(VERDICTS[result['verdict']])}[/] {escape(figures(result, lang))}")
+    for finding in result["findings"]:
+        console.print(f"[red]✖ {escape(headline(finding, lang))}[/]")
+        if fix := translate(finding["fix_template"], lang).format(**finding["evidence"]):
+            console.print(f"  {escape(fix)}")
+    for check in result["checks"]:
+        if check["ok"]:
+            console.print(f"[green]✔[/] {say(check['template'], **check['evidence'])}")
+    if result["pairs"]:
+        console.print(_table(result, lang))
+    for note in result["notes"]:
+        console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
+    if result["changes"]:
+        console.print(say(mark("What to change:")))
+    for change in result["changes"]:
+        console.print(
+            f"  {escape(place(change))}\n    [red]- {escape(change['from'])}[/]\n    [green]+ {escape(change['to'])}[/]"
+        )
+    steps = result["steps"]
+    console.print(say(mark("Steps: baseline {baseline}, search {search}, final {final}."), **steps))
+    if result.get("report"):
+        console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+
+
+def figures(result: dict[str, Any], lang: str) -> str:
+    """The judged quantity before and after, with the interval of the difference."""
+    key = {"training": "loss"}.get(result["judged_by"], result["judged_by"])
+    before, after = ((result[who] or {}).get(key) for who in ("baseline", "climb"))
+    text = f"{translate(QUANTITIES[result['judged_by']], lang)} {number(before)} -> {number(after)}"
+    if result["interval"]:
+        low, high = result["interval"]
+        words = translate(mark("difference {difference}, 95% interval {low} to {high}"), lang)
+        text += ", " + words.format(difference=number(result["difference"]), low=number(low), high=number(high))
+    return f"{text}; lr {number(result['base_lr'][0])} -> {number(result['lr'])}"
+
+
+def headline(finding: dict[str, Any], lang: str) -> str:
+    """A finding as a compiler would write it."""
+    where = f"{place(finding)}: " if finding.get("file") else ""
+    return f"{where}{finding['code']} {translate(finding['template'], lang).format(**finding['evidence'])}"
+
+
+def place(what: dict[str, Any]) -> str:
+    """``file:line``."""
+    return f"{what['file']}:{what['line']}"
+
+
+def number(value: float | None) -> str:
+    """Four digits, or a word where there is no finite number."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def fail(message: str, code: int) -> int:
+    """Say on the error stream why nothing was done; returns the exit code."""
+    sys.stderr.write(f"leonui: {message}\n")
+    return code
+
+
+def _table(result: dict[str, Any], lang: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    shown = [
+        key
+        for key in ("metric", "validation", "loss")
+        if any(pair["climb"][key] is not None for pair in result["pairs"])
+    ]
+    names = {"loss": "training", "metric": "metric", "validation": "validation"}
+    table.add_column(translate(mark("seed"), lang))
+    for key in shown:
+        for who in (mark("baseline"), mark("climb")):
+            table.add_column(f"{translate(QUANTITIES[names[key]], lang)}, {translate(who, lang)}", justify="right")
+    for pair in result["pairs"]:
+        cells = [number(pair[who][key]) for key in shown for who in ("baseline", "climb")]
+        table.add_row(str(pair["seed"]), *cells)
+    return table
