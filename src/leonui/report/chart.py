@@ -1,6 +1,7 @@
-"""What every chart has: a look whose colours the page decides, texts in every language, a caption, and words for who cannot see it.
+"""What every chart has: a look, texts in every language, a caption, and words for a reader who cannot see it.
 
-Colours stand in a figure as names of the page's style, ``var(--climb)``: the page puts in those of its light or dark scheme.
+Colours stand in a figure as names of the page's style, ``var(--climb)``: the page puts in those of its light or dark
+scheme.
 """
 
 from __future__ import annotations
@@ -78,18 +79,26 @@ _AXIS: dict[str, Any] = {
     "showline": True,
     "zeroline": False,
     "title_standoff": 10,
+    "title_font_size": 13,
     "tickformat": "~g",
-    "minor_showgrid": False,
 }
 
 
 def scale(values: Sequence[float], ratio: float = 10) -> str:
-    """The kind of axis that shows values best: "log" where all are above 0 and the largest is ``ratio`` times the smallest."""
+    """The kind of axis that shows values best: "log" where all are above 0 and reach over a factor of ``ratio``."""
     return "log" if values and min(values) > 0 and max(values) / min(values) >= ratio else "linear"
 
 
+def ticks(kind: str, low: float, high: float) -> dict[str, Any]:
+    """The marks of an axis: of a logarithmic one 1, 2, 5, 10, or only powers of ten where it spans more than three."""
+    if kind != "log":
+        return {"type": kind}
+    powers = math.log10(high / low)
+    return {"type": "log", "dtick": "D2" if powers <= 3 else math.ceil(powers / 7)}
+
+
 def span(kind: str, low: float, high: float, room: float = 0.05) -> list[float]:
-    """The range of an axis from ``low`` to ``high`` with some room, as Plotly wants it: in powers of ten if it is "log"."""
+    """The range of an axis with some room at both ends, as Plotly wants it: in powers of ten if the axis is "log"."""
     first, last = (math.log10(low), math.log10(high)) if kind == "log" else (low, high)
     space = room * (last - first) or abs(last) * room or room
     return [first - space, last + space]

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from leonui.record import Record
 from leonui.report import series
-from leonui.report.chart import BASELINE, CLIMB, Chart, Lexicon, blank, scale, span
+from leonui.report.chart import BASELINE, CLIMB, Chart, Lexicon, blank, scale, span, ticks
 from leonui.report.numerals import number, rate
 from leonui.report.series import Curve
 from leonui.report.text import Text, join, say
@@ -25,7 +25,7 @@ Runs = Mapping[str, Record | None]
 
 
 def loss_chart(runs: Runs, about: Text) -> Chart | None:
-    """The loss of every step of both runs, with the validation losses; None where nothing was recorded."""
+    """The training loss of every step of both runs, and their validation losses; None where nothing was recorded."""
     curves = {name: curve for name, record in runs.items() if (curve := series.training(record))}
     if not curves:
         return None
@@ -33,8 +33,9 @@ def loss_chart(runs: Runs, about: Text) -> Chart | None:
     figure = blank(words(mark("step")), words(mark("loss")), hovermode="x unified")
     for name, curve in curves.items():
         _add_loss(figure, words, name, curve)
+    place = series.validation_place(runs["baseline"])
     for name in curves:
-        _add_validation(figure, words, name, series.validation(runs[name]))
+        _add_validation(figure, words, name, series.validation(runs[name], place))
     figure.update_yaxes(**_loss_axis(curves))
     title = say(mark("The loss on the way"))
     return Chart("loss", title, _loss_caption(curves, about), _spoken_loss(curves), figure, words)
@@ -71,11 +72,10 @@ def _add_validation(figure: go.Figure, words: Lexicon, name: str, curve: Curve) 
 def _loss_axis(curves: Mapping[str, Curve]) -> dict[str, Any]:
     """The loss axis; a few spikes far above all else are let out of it, so that they do not flatten the rest."""
     values = sorted(value for curve in curves.values() for value in curve.values)
-    kind = scale([value for curve in curves.values() for value in series.smooth(curve, 1).values], 8)
-    usual = max([values[int(0.98 * (len(values) - 1))], *(curve.values[0] for curve in curves.values())])
-    if values[-1] <= 3 * usual or usual <= 0:
-        return {"type": kind}
-    return {"type": kind, "range": span(kind, values[0], 1.5 * usual)}
+    usual = max(values[int(0.98 * (len(values) - 1))], *(curve.values[0] for curve in curves.values()))
+    high = 1.5 * usual if values[-1] > 3 * usual > 0 else values[-1]
+    kind = scale([value for value in values if value <= high], 8)
+    return {**ticks(kind, values[0], high), "range": span(kind, values[0], high)}
 
 
 def _loss_caption(curves: Mapping[str, Curve], about: Text) -> Text:

@@ -35,7 +35,7 @@ def content(result: Result, baseline: Record, climb: Record | None) -> dict[str,
         "charts": _charts(result, baseline, climb),
         "costs": _costs(result),
         "seeds": [_seed(result, pair) for pair in result.get("pairs") or []],
-        "judged": verdict.judged(result),
+        "compared": _compared(result),
         "settings": _named(result.get("settings")),
         "machine": _named(result.get("machine")),
         "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
@@ -48,9 +48,10 @@ def _tile(label: str, before: str | None, after: str, note: Text | None) -> dict
 
 def _judged(result: Result) -> dict[str, Any] | None:
     before, after = verdict.both(result)
-    if not known(verdict.value(result, "baseline")):
+    if not known(verdict.value(result, "baseline")) and not known(verdict.value(result, "climb")):
         return None
-    goal = mark("higher is better") if result.get("goal") == "max" else mark("lower is better")
+    upwards = result.get("judged_by") == "metric" and result.get("goal") == "max"
+    goal = mark("higher is better") if upwards else mark("lower is better")
     return _tile(mark("Judged by"), before, after, join([verdict.judged(result), say(goal)], " · "))
 
 
@@ -59,12 +60,8 @@ def _rate(result: Result) -> dict[str, Any] | None:
     if not known(lr):
         return None
     factor = verbatim(f"×{number(result['scale'])}") if known(result.get("scale")) else None
-    return _tile(
-        mark("Learning rate"),
-        rate(own),
-        rate(lr),
-        join([factor, verbatim(result.get("optimizer") or "")], " · "),
-    )
+    note = join([factor, verbatim(result.get("optimizer") or "")], " · ")
+    return _tile(mark("Learning rate"), rate(own), rate(lr), note)
 
 
 def _difference(result: Result) -> dict[str, Any] | None:
@@ -75,9 +72,9 @@ def _difference(result: Result) -> dict[str, Any] | None:
 
 
 def _effort(result: Result) -> dict[str, Any] | None:
-    return (
-        _tile(mark("Time"), None, duration(result["seconds"]), verdict.seeds(result)) if result.get("seconds") else None
-    )
+    if not known(result.get("seconds")):
+        return None
+    return _tile(mark("Time"), None, duration(result["seconds"]), verdict.seeds(result))
 
 
 def _bar(result: Result) -> dict[str, float] | None:
@@ -170,7 +167,7 @@ def _rates_used(result: Result) -> Text | None:
 _PHASES = {
     "baseline": mark("Baseline: your script as it is"),
     "search": mark("Search: branches of your run"),
-    "final": mark("Climb: your script with the new learning rate"),
+    "final": mark("Climb: your script with the changes"),
 }
 
 
@@ -196,8 +193,19 @@ def _seed(result: Result, sides: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _compared(result: Result) -> Text:
+    """By what the seeds were compared, and what the interval is an interval of."""
+    how = mark("Each seed ran twice: as your script is, and with the changes. Compared by {what}.")
+    several = mark("The interval is that of the mean difference over seeds.")
+    single = mark("With one seed the interval is that over batches: it does not tell how other seeds would do.")
+    over = several if len(result.get("pairs") or []) > 1 else single
+    return join([say(how, what=verdict.judged(result)), say(over) if verdict.interval(result) else None])
+
+
+def _named(values: Mapping[str, Any] | None) -> list[tuple[Text, str]]:
+    """Names in every language, and values as text; what is not known is left out."""
     return [
-        (str(name), value if isinstance(value, str) else json.dumps(value, default=str))
+        (retell(str(name), {}), value if isinstance(value, str) else json.dumps(value, default=str))
         for name, value in (values or {}).items()
+        if value is not None
     ]

@@ -1,4 +1,4 @@
-"""Makes one HTML file of a template: style, script and charts inside it, so that opening it asks nobody for anything."""
+"""Makes one HTML file of a template, with style, script and charts inside: opening it asks nobody for anything."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _packed_plotly() -> str:
 
 
 def _policy(script: str) -> str:
-    """The page's content security policy: nothing is fetched, and a script that slipped in through a text does not run."""
+    """The page's content security policy: nothing is fetched, and a script that slipped in with a text does not run."""
     scripts = " ".join(
         f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (script, get_plotlyjs())
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from leonui.report.chart import BASELINE, CLIMB, QUIET, Chart, Lexicon, blank, scale, span
+from leonui.report.chart import BASELINE, CLIMB, QUIET, Chart, Lexicon, blank, scale, span, ticks
 from leonui.report.numerals import known, number, rate
 from leonui.report.series import Curve, finite, thin
 from leonui.report.text import Text, join, say
@@ -49,7 +49,11 @@ def read(result: Mapping[str, Any]) -> Search:
 
 
 def _curve(points: Mapping[str, Any]) -> Curve:
-    return Curve(points.get("lr") or [], finite(points.get("loss") or []))
+    """The points in the order of their learning rates: a rung that was continued downwards has its lowest ones last."""
+    pairs = sorted(
+        zip(points.get("lr") or [], finite(points.get("loss") or []), strict=False), key=lambda pair: pair[0]
+    )
+    return Curve([lr for lr, _ in pairs], [loss for _, loss in pairs])
 
 
 def _drawable(lr: Any) -> float | None:
@@ -69,7 +73,7 @@ def search_chart(search: Search, about: Text) -> Chart | None:
     _add_diverged(figure, words, search.diverged, high)
     _add_lines(figure, words, search)
     figure.update_xaxes(type="log", nticks=6)
-    figure.update_yaxes(type=kind, range=span(kind, low, high))
+    figure.update_yaxes(**ticks(kind, low, high), range=span(kind, low, high))
     return Chart(
         "search",
         say(mark("The search for the learning rate")),
@@ -91,7 +95,7 @@ def _loss_axis(search: Search) -> tuple[str, float, float]:
 def _add_ramp(figure: go.Figure, words: Lexicon, ramp: Curve) -> None:
     if ramp:
         drawn, line = thin(ramp), {"color": QUIET, "width": 1.5}
-        name = words(mark("ramp"))
+        name = words(mark("ramp, lr rising"))
         figure.add_scatter(x=drawn.x, y=drawn.y, mode="lines", line=line, opacity=0.7, name=name, hovertemplate=_HOVER)
 
 
@@ -100,10 +104,14 @@ def _add_rung(figure: go.Figure, words: Lexicon, rung: Mapping[str, Any], place:
     last, curve = place == count - 1, _curve(rung)
     line = {"color": CLIMB, "width": 3 if last else 1.5, "dash": "solid" if last else _DASHES[place % 4]}
     marker = {"color": CLIMB, "symbol": "circle" if last else _SYMBOLS[place % 4], "size": 8}
-    bars = {"type": "data", "array": rung.get("se") or [], "thickness": 1, "width": 3}
+    bars = {"type": "data", "array": _errors(rung), "thickness": 1, "width": 3}
     name = words(mark("after {steps} steps"), steps=number(rung.get("steps")))
     look = {"line": line, "marker": marker, "error_y": bars, "opacity": 0.45 + 0.55 * (place + 1) / count}
     figure.add_scatter(x=curve.x, y=curve.y, mode="lines+markers", name=name, hovertemplate=_HOVER, **look)
+
+
+def _errors(rung: Mapping[str, Any]) -> list[float | None]:
+    return list(_curve({"lr": rung["lr"], "loss": rung.get("se")}).y)
 
 
 def _add_diverged(figure: go.Figure, words: Lexicon, rates: Sequence[float], high: float) -> None:
@@ -117,55 +125,62 @@ _HOVER = "lr %{x:.3g}<br>%{y:.4g}"
 
 
 def _add_lines(figure: go.Figure, words: Lexicon, search: Search) -> None:
-    """Vertical lines at the script's own learning rate and the chosen one, their labels on two levels above the chart."""
+    """Lines at the script's own learning rate and the chosen one; where they are near, one label stands higher."""
+    tried = [x for curve in search.curves for x in curve.x]
+    ends, lift = (min(tried), max(tried)), 0
     if search.own:
-        _add_line(figure, search, search.own, words(mark("yours {lr}"), lr=rate(search.own)), BASELINE, "dash", 0)
+        label = words(mark("yours {lr}"), lr=rate(search.own))
+        _add_line(figure, search.own, label, _side(search.own, ends), color=BASELINE, dash="dash")
     if search.chosen:
-        _add_line(
-            figure,
-            search,
-            search.chosen,
-            words(mark("chosen {lr}"), lr=rate(search.chosen)),
-            CLIMB,
-            "solid",
-            20,
-        )
+        lift = 20 if search.own and abs(_share(search.own, search.chosen, ends)) < 0.4 else 0
+        label = words(mark("chosen {lr}"), lr=rate(search.chosen))
+        _add_line(figure, search.chosen, label, _side(search.chosen, ends), color=CLIMB, lift=lift)
 
 
-def _add_line(figure: go.Figure, search: Search, lr: float, label: str, color: str, dash: str, lift: int) -> None:
+def _add_line(
+    figure: go.Figure, lr: float, label: str, side: str, *, color: str, dash: str = "solid", lift: int = 0
+) -> None:
     line = {"color": color, "width": 1.5, "dash": dash}
     figure.add_shape(type="line", x0=lr, x1=lr, y0=0, y1=1, yref="paper", line=line, layer="below")
     # Plotly places a shape on a logarithmic axis by its value, but an annotation by the logarithm of it.
-    place = {"x": math.log10(lr), "y": 1, "yref": "paper", "yshift": lift, "yanchor": "bottom"}
-    text = {"text": label, "font": {"color": color}, "showarrow": False, "xanchor": _anchor(search, lr)}
-    figure.add_annotation(**text, **place)
+    place = {"x": math.log10(lr), "y": 1, "yref": "paper", "yshift": lift, "yanchor": "bottom", "xanchor": side}
+    figure.add_annotation(text=label, font={"color": color}, showarrow=False, **place)
 
 
-def _anchor(search: Search, lr: float) -> str:
+def _side(lr: float, ends: tuple[float, float]) -> str:
     """Which side of a label stands on its line: near an end of the axis the outer one, so that no label is cut."""
-    tried = [x for curve in search.curves for x in curve.x]
-    share = math.log(lr / min(tried)) / (math.log(max(tried) / min(tried)) or 1)
+    share = _share(ends[0], lr, ends)
     return "left" if share < 0.2 else "right" if share > 0.8 else "center"
 
 
+def _share(one: float, other: float, ends: tuple[float, float]) -> float:
+    """The way from one learning rate to another as a share of the axis."""
+    return math.log(other / one) / (math.log(ends[1] / ends[0]) or 1)
+
+
 def _caption(search: Search, about: Text) -> Text:
-    points = mark("every point is a branch of your own run: same start, same batches, another learning rate")
+    points = mark("every point is a short training, branched from your own run: same start, same batches, another lr")
     bars = say(mark("bars: one standard error")) if any(rung.get("se") for rung in search.rungs) else None
-    decides = say(mark("the rung with most steps decides")) if len(search.rungs) > 1 else None
-    return join([about, say(points), bars, decides], " · ")
+    return join([about, say(points), bars, _choice(search)], " · ")
+
+
+def _choice(search: Search) -> Text | None:
+    """How the learning rate was chosen from the last rung."""
+    best = search.rungs[-1].get("best") if search.rungs else None
+    if not search.chosen or not known(best):
+        return None
+    if search.chosen < 0.95 * best:
+        return say(mark("chosen: below the best of the last rung, because the whole run is longer"))
+    return say(mark("chosen: the best of the last rung"))
 
 
 def _spoken(search: Search) -> Text:
-    points = [
-        (y, x)
-        for curve in search.curves[1:] or search.curves
-        for x, y in zip(curve.x, curve.y, strict=False)
-        if y is not None
-    ]
-    tried = {x for curve in search.curves[1:] for x in curve.x} or set(search.ramp.x)
-    told = mark(
-        "Loss against learning rate: {count} learning rates tried from {low} to {high}; lowest loss {loss} at {lr}; {diverged} diverged."
-    )
-    loss, lr = min(points) if points else (None, None)
-    ends = {"low": rate(min(tried)), "high": rate(max(tried)), "loss": number(loss), "lr": rate(lr)}
-    return say(told, count=len(tried), diverged=len(search.diverged), **ends)
+    curves = search.curves[1:] if search.rungs else [search.ramp]
+    tried = {lr for curve in curves for lr in curve.x}
+    points = [(y, x) for curve in curves for x, y in zip(curve.x, curve.y, strict=True) if y is not None]
+    loss, lr = min(points, default=(None, None))
+    told = mark("Loss against learning rate: {count} learning rates tried from {low} to {high}; {diverged} diverged.")
+    lowest = mark("The lowest loss is {loss}, at {lr}.")
+    ends = {"low": rate(min(tried)), "high": rate(max(tried))}
+    first = say(told, count=len(tried), diverged=len(search.diverged), **ends)
+    return join([first, say(lowest, loss=number(loss), lr=rate(lr))])

@@ -1,4 +1,4 @@
-"""What a chart draws of a Record: its curves, thinned so that a page stays small, and smoothed so that they can be read."""
+"""What a chart draws of a Record: its curves, thinned for a small page, and smoothed for the eye."""
 
 from __future__ import annotations
 
@@ -42,12 +42,17 @@ def training(record: Record | None) -> Curve:
     return Curve(list(steps), finite(record.losses() if record else []))
 
 
-def validation(record: Record | None) -> Curve:
-    """The validation losses of the place in the script that computes them most often."""
+def validation_place(record: Record | None) -> str | None:
+    """Where in the script validation is computed: the place that is seen most often, and last among those."""
+    places = [event.get("site") for event in record.named("validation")] if record else []
+    counts = Counter(reversed(places))
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def validation(record: Record | None, place: str | None) -> Curve:
+    """The validation losses that were computed at one place in the script."""
     events = record.named("validation") if record else []
-    places = Counter(event.get("site") for event in events)
-    chief = places.most_common(1)[0][0] if places else None
-    shown = [event for event in events if event.get("site") == chief]
+    shown = [event for event in events if event.get("site") == place]
     return Curve([event["step"] for event in shown], finite(number(event.get("loss")) for event in shown))
 
 

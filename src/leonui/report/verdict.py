@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leonui.report.numerals import known, number, pair, rate, signed
-from leonui.report.text import Text, join, say, verbatim
+from leonui.report.text import Text, join, retell, say, verbatim
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -22,6 +22,7 @@ _SENTENCES = {
     "no_difference": mark("No difference found: {what} {before} → {after}{detail}{change}. Keep your setting."),
     "worse": mark("Your own setting is the better one: keep it. Tried: {what} {before} → {after}{detail}{change}."),
 }
+_FOUND = mark("No verdict. Found: {finding}.")
 _NO_VERDICT = mark("No verdict: there are not two finished runs to compare.")
 _STOPPED = mark("Interrupted before a verdict: this is what was seen until then.")
 
@@ -34,10 +35,17 @@ def tone(result: Result) -> str:
 def sentence(result: Result) -> Text:
     """The verdict, its figures, and the change that it is about."""
     if tone(result) == "none":
-        return say(_STOPPED if result.get("complete") is False else _NO_VERDICT)
+        return _why_none(result)
     before, after = both(result)
     parts = {"what": judged(result), "before": before, "after": after}
     return say(_SENTENCES[tone(result)], **parts, detail=_detail(result), change=_change(result))
+
+
+def _why_none(result: Result) -> Text:
+    if findings := result.get("findings"):
+        last = findings[-1]
+        return say(_FOUND, finding=retell(last.get("template"), last.get("evidence"), last.get("message")))
+    return say(_STOPPED if result.get("complete") is False else _NO_VERDICT)
 
 
 def judged(result: Result) -> Text:

@@ -107,7 +107,7 @@ class Snapshot:
         assert self._line is not None
         self._line.settimeout(0.2)
         while b"\n" not in self._heard:
-            self._children = {pid for pid in self._children if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+            self._children = {pid for pid in self._children if not _ended(pid)}
             try:
                 piece = self._line.recv(65536)
             except TimeoutError:
@@ -117,6 +117,13 @@ class Snapshot:
             self._heard += piece
         word, _, self._heard = self._heard.partition(b"\n")
         return json.loads(word)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return True
 
 
 def _distributed(torch: Any) -> bool:

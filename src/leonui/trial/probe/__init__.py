@@ -5,16 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from leonui.trial.plan import VARIABLE, Plan
 from leonui.trial.probe.seeds import shift
 
 if TYPE_CHECKING:
-    from leonui.trial.probe.hooks import Hooks
     from leonui.trial.probe.probe import Probe
 
-_active: dict[Probe, Hooks] = {}
+_active: dict[Probe, list[Callable[[], None]]] = {}
 
 
 def install(library: str) -> None:
@@ -39,15 +39,15 @@ def start(plan: Plan) -> Probe:
     probe = Probe(plan)
     hooks = Hooks(probe)
     hooks.attach()
-    _active[probe] = hooks
-    _watch_process(probe)
+    _active[probe] = [hooks.detach, _watch_process(probe)]
     return probe
 
 
 def end(probe: Probe) -> None:
-    """Stop watching: write the last lines, put torch's functions back."""
+    """Stop watching: write the last lines, put everything back as it was."""
     probe.close()
-    _active.pop(probe).detach()
+    for undo in _active.pop(probe):
+        undo()
 
 
 def log(**values: Any) -> None:
@@ -59,14 +59,24 @@ def log(**values: Any) -> None:
         probe.log(values)
 
 
-def _watch_process(probe: Probe) -> None:
-    before = sys.excepthook
+def _watch_process(probe: Probe) -> Callable[[], None]:
+    """See the exceptions, the forks and the end of this process, also one by ``os._exit``; returns how to undo it."""
+    excepthook, leave = sys.excepthook, os._exit
 
-    def excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    def see(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         probe.failed(kind, error, trace)
-        before(kind, error, trace)
+        excepthook(kind, error, trace)
 
-    sys.excepthook = excepthook
+    def close_and_leave(status: int) -> NoReturn:
+        probe.close()
+        leave(status)
+
+    def undo() -> None:
+        sys.excepthook, os._exit = excepthook, leave
+        atexit.unregister(probe.close)
+
+    sys.excepthook, os._exit = see, close_and_leave
     atexit.register(probe.close)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=probe.forked)
+    return undo

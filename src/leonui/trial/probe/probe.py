@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 import threading
 import traceback
 import weakref
@@ -30,6 +32,26 @@ class StopTraining(SystemExit):
     """Ends a script cleanly: ``finally`` and atexit run, ``except Exception`` lets it pass, the exit code is 0."""
 
 
+def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A fault of the probe itself ends the watching, never the training; a trial that has orders fails instead."""
+
+    def guard(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def see(probe: Probe, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(probe, *args, **kwargs)
+            except Exception as error:
+                if probe.course.leg is not NOTHING:
+                    raise
+                probe.asleep = True
+                print(f"leonui: the probe failed, this run is no longer watched: {error!r}", file=sys.stderr)
+                return otherwise
+
+        return see
+
+    return guard
+
+
 class Probe:
     """What watches one process; ``plan`` tells it where to write and what to change."""
 
@@ -55,6 +77,7 @@ class Probe:
 
     # what the hooks tell
 
+    @guarded()
     def constructed(self, optimizer: Optimizer, place: str) -> None:
         """An optimizer was made at ``place``, a file and a line."""
         if self.deaf() or self._index(optimizer) >= 0:
@@ -74,6 +97,7 @@ class Probe:
             lr=[peak_rate(group) for group in optimizer.param_groups],
         )
 
+    @guarded()
     def scheduled(self, scheduler: Any, place: str) -> None:
         """A learning-rate scheduler was made at ``place``."""
         if not self.deaf():
@@ -84,6 +108,7 @@ class Probe:
         self._unscaled = (id(scaled), loss.detach())
         self.meter.targets.renamed(loss, scaled)
 
+    @guarded(otherwise=True)
     def backward(self, tensors: Any) -> bool:
         """A backward pass begins on ``tensors``; False if it must not be computed."""
         if self.asleep or self._elsewhere():
@@ -100,6 +125,7 @@ class Probe:
                 self._provide_gradients()
         return not skip
 
+    @guarded()
     def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> None:
         """A loss function of torch was called."""
         if self.asleep or not isinstance(value, torch.Tensor):
@@ -114,6 +140,7 @@ class Probe:
                 total = value.detach().float().mean() * (1 if kwargs.get("reduction") == "sum" else count)
                 self.ledger.validation(places(3, 2), total, count)
 
+    @guarded()
     def skipped(self, optimizer: Optimizer) -> None:
         """A GradScaler left a step out because a gradient was not finite."""
         if not self.deaf():
@@ -127,23 +154,18 @@ class Probe:
         if self.deaf() or self._elsewhere():
             return walk(optimizer, *args, **kwargs)
         self.walked += 1
-        with self.meter.clock:
-            index = self._begin(optimizer)
-            phase, outside = self.course.phase(), len(self._lost)
-            row = {"step": self.course.tick, "optimizer": index}
-            row |= self.meter.before_step(optimizer, index, moves=phase == "train")
+        row = self._before(optimizer)
+        outside = len(self._lost)
         self._inside = True
         try:
-            if phase == "train":
+            if row is None or self.course.phase() == "train":
                 result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1)
             else:
                 result = evaluate(args, kwargs)
         finally:
             self._inside = False
-        with self.meter.clock:
-            self._write(optimizer, row | self.meter.after_step(optimizer, index), phase, outside)
-        if self.course.over and self._complete():
-            self._leave()
+        if row is not None:
+            self._after(optimizer, row, outside)
         return result
 
     def log(self, values: dict[str, Any]) -> None:
@@ -151,6 +173,20 @@ class Probe:
         self.ledger.event("log", step=self.course.tick, **{key: float(value) for key, value in values.items()})
 
     # one step
+
+    @guarded()
+    def _before(self, optimizer: Optimizer) -> dict[str, Any]:
+        with self.meter.clock:
+            index = self._begin(optimizer)
+            row = {"step": self.course.tick, "optimizer": index}
+            return row | self.meter.before_step(optimizer, index, moves=self.course.phase() == "train")
+
+    @guarded()
+    def _after(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
+        with self.meter.clock:
+            self._write(optimizer, row | self.meter.after_step(optimizer, row["optimizer"]), outside)
+        if self.course.over and self._complete():
+            self._leave()
 
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
@@ -178,14 +214,14 @@ class Probe:
         if self.plan.hold:
             self._hold()
 
-    def _write(self, optimizer: Optimizer, row: dict[str, Any], phase: str, outside: int) -> None:
+    def _write(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         row["lr"] = self.act.rates or [float(group["lr"]) for group in optimizer.param_groups]
         if losses := self._lost[: outside + 1]:  # of the many that a closure computes inside a step, the first
             row["loss"] = sum(losses) / len(losses) if len(losses) > 1 else losses[0]
             row["micro"] = len(losses)
         if self.schedule_steps:
             row["scheduler"] = self.schedule_steps
-        if phase != "train":
+        if (phase := self.course.phase()) != "train":
             row["phase"] = phase
         self._lost, self.schedule_steps = [], 0
         self.ledger.row(row)
@@ -236,7 +272,9 @@ class Probe:
         if self.asleep or not self.ledger.lines + self.backwards:
             return
         self.ledger.close_validation(self.course.tick)
-        if self.plan.keep and self.course.tick:
+        if self.ledger.writer.failed:
+            print(f"leonui: the record is cut short: {self.ledger.writer.failed}", file=sys.stderr)
+        if self.plan.keep and self.course.tick and os.environ.get("RANK", "0") == "0":
             keep_weights(self.optimizers, str(Path(self.plan.folder) / "weights.pt"))
         self.ledger.event(
             "end",
@@ -264,6 +302,7 @@ class Probe:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
         self.plan = replace(self.plan, hold=False, keep=False)
         self.ledger = Ledger(Writer(Path(self.plan.folder) / f"record-{os.getpid()}.jsonl"))
+        self.backwards = 0
         self.snapshot.leave()
 
     # small change
