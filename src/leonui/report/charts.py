@@ -31,8 +31,9 @@ def loss_chart(runs: Runs, about: Text) -> Chart | None:
         return None
     words = Lexicon()
     figure = blank(words(mark("step")), words(mark("loss")), hovermode="x unified")
+    width = _width(curves)
     for name, curve in curves.items():
-        _add_loss(figure, words, name, curve)
+        _add_loss(figure, words, name, curve, width)
     place = series.validation_place(runs["baseline"])
     for name in curves:
         _add_validation(figure, words, name, series.validation(runs[name], place))
@@ -41,9 +42,13 @@ def loss_chart(runs: Runs, about: Text) -> Chart | None:
     return Chart("loss", title, _loss_caption(curves, about), _spoken_loss(curves), figure, words)
 
 
-def _add_loss(figure: go.Figure, words: Lexicon, name: str, curve: Curve) -> None:
-    raw, style = series.thin(curve), _STYLE[name]
-    smooth = series.smooth(curve, series.window(len(curve.x)))
+def _width(curves: Mapping[str, Curve]) -> int:
+    """Over how many steps the curves are smoothed: all alike, as it suits the shortest."""
+    return series.window(min(len(curve.x) for curve in curves.values()))
+
+
+def _add_loss(figure: go.Figure, words: Lexicon, name: str, curve: Curve, width: int) -> None:
+    raw, smooth, style = series.thin(curve), series.smooth(curve, width), _STYLE[name]
     common = {"mode": "lines", "legendgroup": name, "name": words(style["name"])}
     faint = {"color": style["color"], "width": 1}
     figure.add_scatter(x=raw.x, y=raw.y, line=faint, opacity=0.3, showlegend=False, hoverinfo="skip", **common)
@@ -79,14 +84,15 @@ def _loss_axis(curves: Mapping[str, Curve]) -> dict[str, Any]:
 
 
 def _loss_caption(curves: Mapping[str, Curve], about: Text) -> Text:
-    steps = max(len(curve.x) for curve in curves.values())
-    thick = mark("thin line: every step; thick line: running mean over {width} steps")
+    thinned = any(len(curve.x) > series.LIMIT for curve in curves.values())
+    thin = mark("thin line: lowest and highest of every few steps") if thinned else mark("thin line: every step")
+    thick = mark("thick line: running median over {width} steps")
     points = mark("points: validation loss, where the script computes one")
-    return join([about, say(thick, width=series.window(steps)), say(points)], " · ")
+    return join([about, say(thin), say(thick, width=_width(curves)), say(points)], " · ")
 
 
 def _spoken_loss(curves: Mapping[str, Curve]) -> Text:
-    ends = {name: series.smooth(curve, series.window(len(curve.x))).values for name, curve in curves.items()}
+    ends = {name: series.smooth(curve, _width(curves)).values for name, curve in curves.items()}
     return join([say(mark("Training loss over the steps.")), *_per_run(_SPOKEN_LOSS, ends)])
 
 
@@ -131,7 +137,9 @@ def _rate_axis(curves: Mapping[str, Curve]) -> dict[str, Any]:
     peaks = [max(values) for values in _values(curves).values()]
     kind = scale([value for values in _values(curves).values() for value in values], 1)
     return (
-        {"type": "log"} if kind == "log" and max(peaks) > 50 * min(peaks) else {"type": "linear", "rangemode": "tozero"}
+        {"type": "log"}
+        if kind == "log" and max(peaks) > 200 * min(peaks)
+        else {"type": "linear", "rangemode": "tozero"}
     )
 
 

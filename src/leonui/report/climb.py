@@ -21,13 +21,17 @@ Result = Mapping[str, Any]
 def content(result: Result, baseline: Record, climb: Record | None) -> dict[str, Any]:
     """Everything that the template of the page shows."""
     return {
-        "result": result,
+        "program": result.get("program") or "",
+        "time": str(result.get("time") or "").replace("T", " "),
+        "version": result.get("leonui") or "",
+        "pattern": result.get("metric_pattern"),
+        "interrupted": result.get("complete") is False and result.get("verdict") is not None,
         "tone": verdict.tone(result),
         "title": say(mark("leonui climb: {program}"), program=result.get("program") or ""),
         "verdict": verdict.sentence(result),
         "tiles": [tile for tile in (_judged(result), _rate(result), _difference(result), _effort(result)) if tile],
         "quantities": _quantities(result),
-        "changes": result.get("changes") or [],
+        "changes": [_change(told) for told in result.get("changes") or []],
         "advice": _advice(result),
         "findings": [_finding(told) for told in result.get("findings") or []],
         "checks": [_retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
@@ -115,6 +119,15 @@ def _advice(result: Result) -> Text | None:
     return say(mark("Set lr {lr} where your script sets {own}."), **rates)
 
 
+def _change(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {"place": _place(told), "before": told.get("from") or "", "after": told.get("to") or ""}
+
+
+def _place(told: Mapping[str, Any]) -> str:
+    """``file:line``, as far as it is known."""
+    return ":".join(str(part) for part in (told.get("file"), told.get("line")) if part)
+
+
 _CLASSES = {
     "is": mark("is: an exact check"),
     "caused by": mark("caused by: proved by replay"),
@@ -123,11 +136,10 @@ _CLASSES = {
 
 
 def _finding(told: Mapping[str, Any]) -> dict[str, Any]:
-    evidence, place = told.get("evidence"), told.get("file")
     return _retold(told) | {
         "sort": say(_CLASSES[told["class"]]) if told.get("class") in _CLASSES else None,
-        "fix": retell(told.get("fix_template"), evidence, told.get("fix")),
-        "place": f"{place}:{told.get('line')}" if place and told.get("line") else place,
+        "fix": retell(told.get("fix_template"), told.get("evidence"), told.get("fix")),
+        "place": _place(told),
     }
 
 
@@ -207,5 +219,5 @@ def _named(values: Mapping[str, Any] | None) -> list[tuple[Text, str]]:
     return [
         (retell(str(name), {}), value if isinstance(value, str) else json.dumps(value, default=str))
         for name, value in (values or {}).items()
-        if value is not None
+        if value not in (None, "")
     ]

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from leonui.record import Record, number
 from leonui.report.numerals import known
@@ -75,16 +76,15 @@ def window(length: int) -> int:
 
 
 def smooth(curve: Curve, width: int) -> Curve:
-    """The running mean over ``width`` points, taken at no more places than a screen shows."""
+    """The running median, which no spike lifts, over ``width`` points, at no more places than a screen shows."""
     places = range(0, len(curve.x), max(1, math.ceil(len(curve.x) / _SMOOTH_POINTS)))
-    return Curve([curve.x[i] for i in places], [_mean_at(curve.y, i, width // 2) for i in places])
+    return Curve([curve.x[i] for i in places], [_median_at(curve.y, i, width // 2) for i in places])
 
 
-def _mean_at(values: Sequence[float | None], at: int, reach: int) -> float | None:
+def _median_at(values: Sequence[float | None], at: int, reach: int) -> float | None:
     if values[at] is None:
         return None
-    near = [value for value in values[max(0, at - reach) : at + reach + 1] if value is not None]
-    return math.fsum(near) / len(near)
+    return median(value for value in values[max(0, at - reach) : at + reach + 1] if value is not None)
 
 
 def thin(curve: Curve, limit: int = LIMIT) -> Curve:

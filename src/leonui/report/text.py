@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -52,6 +53,11 @@ def retell(template: str | None, evidence: Mapping[str, Any] | None, plain: str 
 def verbatim(words: object) -> Text:
     """Words that are the same in every language: a name, a number."""
     return Text(dict.fromkeys(LANGUAGES, str(words)))
+
+
+def shorten(text: Text, width: int) -> Text:
+    """The beginning of a text, on one line."""
+    return Text({lang: textwrap.shorten(form, width, placeholder=" …") for lang, form in text.forms.items()})
 
 
 def join(texts: Iterable[Text | None], between: str = " ") -> Text:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leonui.report.numerals import known, number, pair, rate, signed
-from leonui.report.text import Text, join, retell, say, verbatim
+from leonui.report.text import Text, join, retell, say, shorten, verbatim
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -44,7 +44,8 @@ def sentence(result: Result) -> Text:
 def _why_none(result: Result) -> Text:
     if findings := result.get("findings"):
         last = findings[-1]
-        return say(_FOUND, finding=retell(last.get("template"), last.get("evidence"), last.get("message")))
+        finding = retell(last.get("template"), last.get("evidence"), last.get("message"))
+        return say(_FOUND, finding=shorten(finding, 200))
     return say(_STOPPED if result.get("complete") is False else _NO_VERDICT)
 
 

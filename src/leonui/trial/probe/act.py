@@ -48,8 +48,10 @@ class Act:
 
     def _rates(self, optimizer: Optimizer, t: int) -> list[float]:
         now = [float(group["lr"]) for group in optimizer.param_groups]
+        if self.leg.lr is None:
+            return now
         base = [self._base.setdefault(id(group), peak_rate(group)) for group in optimizer.param_groups]
-        return now if self.leg.lr is None else effective(self.leg.lr, now, base, t)
+        return effective(self.leg.lr, now, base, t)
 
     def _stand_in(self, optimizer: Optimizer, swap: Swap) -> Optimizer:
         if id(optimizer) not in self._stand_ins:

@@ -13,6 +13,7 @@ from leonui.trial.probe.targets import Targets
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
 SHARE, PER_STEP = 0.002, 3e-6  # of the run's time, and seconds a step: what each measurement may cost
+PATIENCE = 8  # steps until an allowance that did not suffice is looked at again: looking costs time, too
 
 
 class Clock:
@@ -44,14 +45,18 @@ class Gauge:
 
     def __init__(self, clock: Clock, first: int):
         self._clock, self._first, self._cost = clock, first, 0.0
-        self._spent, self._steps = 0.0, 0
+        self._spent, self._steps, self._asks = 0.0, 0, 0
 
     def due(self) -> bool:
         """Whether to measure at this step."""
         self._steps += 1
         if self._steps <= self._first:
             return True
-        return self._spent + self._cost <= SHARE * self._clock.elapsed + PER_STEP * self._steps
+        if self._steps < self._asks:
+            return False
+        within = self._spent + self._cost <= SHARE * self._clock.elapsed + PER_STEP * self._steps
+        self._asks = self._steps + (1 if within else PATIENCE)
+        return within
 
     def took(self, seconds: float) -> None:
         """Tell what the measurement cost. A slow one that was an accident is soon forgotten."""

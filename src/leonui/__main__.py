@@ -1,0 +1,5 @@
+"""``python -m leonui``."""
+
+from leonui.cli import main
+
+main()
