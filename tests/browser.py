@@ -44,6 +44,15 @@ class Visit:
         """A computed property of the first element that matches."""
         return self.page.eval_on_selector(selector, "(node, name) => getComputedStyle(node)[name]", name)
 
+    def resize(self, width: int) -> None:
+        """Make the window so wide, and wait until the charts have followed."""
+        self.page.set_viewport_size({"width": width, "height": 800})
+        gap = "() => document.querySelector('.chart').clientWidth - document.querySelector('.main-svg').clientWidth"
+        for _ in range(100):
+            if not self.page.evaluate(gap):
+                return
+            self.page.wait_for_timeout(50)
+
     def traces(self, chart: str) -> list[list[Any]]:
         """Type, name and length of the traces that a chart really has: Plotly drops silently what it does not know."""
         code = "gd => gd._fullData.map(trace => [trace.type, trace.name, trace.x.length])"

@@ -69,6 +69,16 @@ class Record:
         return next((row for row in reversed(self.events) if row["event"] == event), {})
 
     @property
+    def validation_site(self) -> str | None:
+        """Of the places where losses are computed under no_grad, the one seen most often, and last among those."""
+        sites = [event["site"] for event in self.named("validation")]
+        return max(sites, key=lambda site: (sites.count(site), len(sites) - sites[::-1].index(site)), default=None)
+
+    def validations(self, site: str | None) -> list[tuple[int, float]]:
+        """Step and loss of each validation pass at a place."""
+        return [(event["step"], number(event["loss"])) for event in self.named("validation") if event["site"] == site]
+
+    @property
     def steps(self) -> int:
         """How many optimizer steps the trial made, skipped ones and coasted batches left out."""
         return len({row["step"] for row in self.rows if row.get("phase", "train") == "train"})

@@ -12,7 +12,7 @@ from leonui.climb.changes import changes, shown
 from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
 from leonui.doctor.ending import trouble
 from leonui.doctor.first import first_checks
-from leonui.finder import Search, climbing, search
+from leonui.finder import WARMUP, Search, climbing, search
 from leonui.finding import Check, Finding
 from leonui.machine import machine
 from leonui.record import Record, Row
@@ -81,7 +81,7 @@ class Climb:
             if self.found.scale is None:
                 self.findings.append(_all_broke())
                 return
-            guide.stage(mark("climb"), self.steps * (1 + bool(seed)))
+            guide.stage(mark("climb"), self.steps * (1 + bool(seed)) + 2 * (JUDGED + 1))
             self.pairs.append(self._pair(runner, point, seed, self.found.scale))
             runner.release(point)
         self.complete = True
@@ -171,10 +171,8 @@ class Climb:
         return Measured(tuple(coasted), self._validation(trial.record), metric)
 
     def _validation(self, record: Record) -> float | None:
-        assert self.baseline is not None
-        site = validation_site(self.baseline.record)
-        losses = [event["loss"] for event in record.named("validation") if event["site"] == site]
-        return float(losses[-1]) if losses else None
+        passes = record.validations(self.baseline.record.validation_site) if self.baseline else []
+        return passes[-1][1] if passes else None
 
     # what is known
 
@@ -222,21 +220,16 @@ class Climb:
     def _settings(self, record: Record) -> dict[str, Any]:
         head, end = record.last("trailhead"), record.last("end")
         share = float(end.get("probe_seconds", 0)) / max(float(end.get("seconds", 0)), 1e-9)
-        return {
-            "seeds": len(self.pairs),
-            "clip": self.wishes.clip,
-            "schedule": f"warm-up 5%, linear decay to 0 over {self.steps} steps",
-            "branches start by": self.best.start if self.best else None,
-            "because": self.best.why if self.best else None,
-            "threads of the baseline": head.get("threads"),
-            "share of time the probe took": f"{share:.2%}",
+        said = {
+            mark("seeds"): len(self.pairs),
+            mark("gradients clipped at norm"): self.wishes.clip,
+            mark("share of the steps that warm up"): WARMUP,
+            mark("branches start by"): self.best.start if self.best else None,
+            mark("because"): self.best.why if self.best else None,
+            mark("threads of the baseline"): head.get("threads"),
+            mark("share of time the probe took"): f"{share:.2%}",
         }
-
-
-def validation_site(record: Record) -> str | None:
-    """Of the places where losses are computed under no_grad, the one that is seen most often, and last among those."""
-    sites = [event["site"] for event in record.named("validation")]
-    return max(sites, key=lambda site: (sites.count(site), len(sites) - sites[::-1].index(site)), default=None)
+        return {name: value for name, value in said.items() if value not in (None, "")}
 
 
 def _mean(measured: list[Measured]) -> dict[str, float | None] | None:

@@ -34,9 +34,9 @@ def loss_chart(runs: Runs, about: Text) -> Chart | None:
     width = _width(curves)
     for name, curve in curves.items():
         _add_loss(figure, words, name, curve, width)
-    place = series.validation_place(runs["baseline"])
+    site = runs["baseline"].validation_site if runs["baseline"] else None
     for name in curves:
-        _add_validation(figure, words, name, series.validation(runs[name], place))
+        _add_validation(figure, words, name, series.validation(runs[name], site))
     figure.update_yaxes(**_loss_axis(curves))
     title = say(mark("The loss on the way"))
     return Chart("loss", title, _loss_caption(curves, about), _spoken_loss(curves), figure, words)

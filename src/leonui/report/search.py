@@ -66,6 +66,12 @@ def search_chart(search: Search, about: Text) -> Chart | None:
         return None
     words = Lexicon()
     figure = blank(words(mark("learning rate")), words(mark("loss")), hovermode="closest", margin_t=52)
+    _draw(figure, words, search)
+    title = say(mark("The search for the learning rate"))
+    return Chart("search", title, _caption(search, about), _spoken(search), figure, words)
+
+
+def _draw(figure: go.Figure, words: Lexicon, search: Search) -> None:
     kind, low, high = _loss_axis(search)
     _add_ramp(figure, words, search.ramp)
     for place, rung in enumerate(search.rungs):
@@ -74,14 +80,6 @@ def search_chart(search: Search, about: Text) -> Chart | None:
     _add_lines(figure, words, search)
     figure.update_xaxes(type="log", nticks=6)
     figure.update_yaxes(**ticks(kind, low, high), range=span(kind, low, high))
-    return Chart(
-        "search",
-        say(mark("The search for the learning rate")),
-        _caption(search, about),
-        _spoken(search),
-        figure,
-        words,
-    )
 
 
 def _loss_axis(search: Search) -> tuple[str, float, float]:

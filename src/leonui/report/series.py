@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -43,18 +42,10 @@ def training(record: Record | None) -> Curve:
     return Curve(list(steps), finite(record.losses() if record else []))
 
 
-def validation_place(record: Record | None) -> str | None:
-    """Where in the script validation is computed: the place that is seen most often, and last among those."""
-    places = [event.get("site") for event in record.named("validation")] if record else []
-    counts = Counter(reversed(places))
-    return counts.most_common(1)[0][0] if counts else None
-
-
-def validation(record: Record | None, place: str | None) -> Curve:
+def validation(record: Record | None, site: str | None) -> Curve:
     """The validation losses that were computed at one place in the script."""
-    events = record.named("validation") if record else []
-    shown = [event for event in events if event.get("site") == place]
-    return Curve([event["step"] for event in shown], finite(number(event.get("loss")) for event in shown))
+    passes = record.validations(site) if record else []
+    return Curve([step for step, _ in passes], finite(loss for _, loss in passes))
 
 
 def rates(record: Record | None) -> Curve:
