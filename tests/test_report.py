@@ -306,6 +306,10 @@ def test_dark_scheme_reaches_the_charts(visit):
 
     light = colours()
     visit.page.emulate_media(color_scheme="dark")
+    for _ in range(100):  # the browser restyles in its own time
+        if all(one != other for one, other in zip(light, colours(), strict=True)):
+            break
+        visit.page.wait_for_timeout(50)
     dark = colours()
     visit.page.emulate_media(color_scheme="light")
     assert all(one != other for one, other in zip(light, dark, strict=True))
