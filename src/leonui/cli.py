@@ -119,7 +119,8 @@ def _argv(program: tuple[str, ...], module: str | None) -> list[str]:
 def _example() -> str:
     here = Path(__file__).parent
     places = (here / "examples", here.parents[1] / "examples")
-    return str(next(place for place in places if place.is_dir()) / "digits_mlp.py")
+    script = next(place for place in places if place.is_dir()) / "digits_mlp.py"
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
 
 
 def _budget(text: str | None) -> tuple[int | None, float | None]:

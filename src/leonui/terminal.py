@@ -92,7 +92,9 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
         console.print(f"[yellow]{say(mark('not finished: this is what is known'))}[/]")
     if result["verdict"]:
         colour = {"better": "green", "worse": "yellow"}.get(result["verdict"], "cyan")
-        console.print(f"[bold {colour}]{say(VERDICTS[result['verdict']])}[/] {escape(figures(result, lang))}")
+        console.print(
+            f"[bold {colour}]{say(VERDICTS[result['verdict']])}:[/] {escape(figures(result, lang))}", soft_wrap=True
+        )
     for finding in result["findings"]:
         console.print(f"[red]✖ {escape(headline(finding, lang))}[/]")
         if fix := translate(finding["fix_template"], lang).format(**finding["evidence"]):
@@ -107,9 +109,9 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
     if result["changes"]:
         console.print(say(mark("What to change:")))
     for change in result["changes"]:
-        console.print(
-            f"  {escape(place(change))}\n    [red]- {escape(change['from'])}[/]\n    [green]+ {escape(change['to'])}[/]"
-        )
+        console.print(f"  {escape(place(change))}")
+        console.print(f"    [red]- {escape(change['from'])}[/]", soft_wrap=True)
+        console.print(f"    [green]+ {escape(change['to'])}[/]", soft_wrap=True)
     steps = result["steps"]
     console.print(say(mark("Steps: baseline {baseline}, search {search}, final {final}."), **steps))
     if result.get("report"):
