@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import traceback
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from leonui.record import Writer
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, evaluate, keep_weights, peak_rate, put_weights
 from leonui.trial.probe.course import NOTHING, Course
+from leonui.trial.probe.crew import Crew
 from leonui.trial.probe.hooks import places
 from leonui.trial.probe.ledger import Ledger
 from leonui.trial.probe.meter import Meter, weights
@@ -63,11 +63,7 @@ class Probe:
         self.ledger.silent = bool(self.course.ahead)
         self.meter = Meter()
         self.snapshot = Snapshot(plan.camp)
-        self._known: list[weakref.ref[Optimizer]] = []
-        self._indices: dict[int, int] = {}
-        self._held: list[
-            Optimizer
-        ] = []  # only where their weights are wanted at the end: a watched run frees what it drops
+        self.crew = Crew(hold=plan.keep or plan.hold)
         self.schedule_steps = self.walked = self.backwards = self.stops = 0
         self.asleep = self._inside = False
         self.reason = "done"
@@ -80,16 +76,13 @@ class Probe:
     @guarded()
     def constructed(self, optimizer: Optimizer, place: str) -> None:
         """An optimizer was made at ``place``, a file and a line."""
-        if self.deaf() or self._index(optimizer) >= 0:
+        if self.deaf() or self.crew.index(optimizer) >= 0:
             return
-        name = id(optimizer)
-        self._indices[name] = len(self._known)
-        self._known.append(weakref.ref(optimizer, lambda _: self._indices.pop(name, None)))
-        self._held += [optimizer] if self.plan.keep or self.plan.hold else []
+        index = self.crew.add(optimizer)
         plain = {key: value for key, value in optimizer.defaults.items() if isinstance(value, int | float | tuple)}
         self.ledger.event(
             "optimizer",
-            optimizer=self._index(optimizer),
+            optimizer=index,
             name=type(optimizer).__name__,
             place=place,
             settings=plain,
@@ -122,7 +115,7 @@ class Probe:
             self._lost += [self._plain(scalar) for scalar in scalars]
             skip = self._ahead_at_rest() and not _distributed()
             if skip:
-                self._provide_gradients()
+                self.crew.provide_gradients()
         return not skip
 
     @guarded()
@@ -145,7 +138,7 @@ class Probe:
         """A GradScaler left a step out because a gradient was not finite."""
         if not self.deaf():
             self._lost = []
-            self.ledger.row({"step": self.course.tick + 1, "optimizer": self._index(optimizer), "phase": "skipped"})
+            self.ledger.row({"step": self.course.tick + 1, "optimizer": self.crew.index(optimizer), "phase": "skipped"})
 
     def step(
         self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -191,7 +184,7 @@ class Probe:
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
             self._trailhead(optimizer)
-        index = self._index(optimizer)
+        index = self.crew.index(optimizer)
         if self.course.overrun(index):
             self._leave()
         self.course.step(index)
@@ -246,7 +239,7 @@ class Probe:
 
     def _put_weights(self) -> None:
         if self.course.leg.weights:
-            put_weights(self.optimizers, self.course.leg.weights)
+            put_weights(self.crew.alive, self.course.leg.weights)
 
     def _hold(self) -> None:
         """Wait for orders; each of them makes a branch: this same process, carrying on under another plan."""
@@ -275,7 +268,7 @@ class Probe:
         if self.ledger.writer.failed:
             print(f"leonui: the record is cut short: {self.ledger.writer.failed}", file=sys.stderr)
         if self.plan.keep and self.course.tick and os.environ.get("RANK", "0") == "0":
-            keep_weights(self.optimizers, str(Path(self.plan.folder) / "weights.pt"))
+            keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
         self.ledger.event(
             "end",
             reason=self.reason,
@@ -321,27 +314,12 @@ class Probe:
         return self.course.phase(self.course.tick + (not self.course.tick or self._complete())) != "train"
 
     def _complete(self) -> bool:
-        return self.course.complete(len(self.optimizers))
+        return self.course.complete(len(self.crew))
 
     def _plain(self, loss: torch.Tensor) -> torch.Tensor | float:
         self.meter.targets.trained_on(loss)
         unscaled = self._unscaled is not None and self._unscaled[0] == id(loss)
         return self.ledger.number(self._unscaled[1] if unscaled and self._unscaled else loss)
-
-    @property
-    def optimizers(self) -> list[Optimizer]:
-        """The optimizers that are alive, in the order in which they were made."""
-        return [optimizer for known in self._known if (optimizer := known()) is not None]
-
-    def _index(self, optimizer: Optimizer) -> int:
-        return self._indices.get(id(optimizer), -1)
-
-    def _provide_gradients(self) -> None:
-        """A script may read its gradients, and a GradScaler must: where backward is left out they are zeros."""
-        for optimizer in self.optimizers:
-            for p in weights(optimizer):
-                if p.requires_grad and p.grad is None:
-                    p.grad = torch.zeros_like(p)
 
 
 def _distributed() -> bool:
