@@ -58,16 +58,18 @@ class Climb:
     program: Program
     folder: Path
     wishes: Wishes = field(default_factory=Wishes)
-    baseline: Trial | None = None
-    best: Trial | None = None
-    found: Search | None = None
-    checks: list[Check] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    seeds: int = 0
-    began: float = field(default_factory=time.time)
-    complete: bool = False
+
+    def __post_init__(self) -> None:
+        self.baseline: Trial | None = None
+        self.best: Trial | None = None
+        self.found: Search | None = None
+        self.checks: list[Check] = []
+        self.findings: list[Finding] = []
+        self.pairs: list[Pair] = []
+        self.notes: list[dict[str, Any]] = []
+        self.seeds = 0
+        self.began = time.time()
+        self.complete = False
 
     def go(self, runner: Runner, guide: Guide) -> None:
         """Do all of it; what stops it early becomes a finding."""

@@ -33,7 +33,7 @@ def finite(record: Record) -> Check:
 def learned(record: Record) -> Check | None:
     """Whether the loss ends below that of the best constant prediction, or else below that of the beginning."""
     losses = [loss for loss in record.losses() if math.isfinite(loss)]
-    if len(losses) < 10:
+    if len(losses) < 10 or _adversaries(record):
         return None
     window = max(3, round(WINDOW * len(losses)))
     constant = record.last("end").get("constant_loss")
@@ -82,6 +82,12 @@ def moved(record: Record) -> Check | None:
     words = mark("no parameter moved in any of the {count} steps that were measured")
     fix = mark("check that the optimizer holds the parameters of the model that is trained, and that its rate is not 0")
     return Check("MOVED", said, evidence, Finding("NOT-MOVING", "is", words, evidence, fix, *_place(record)))
+
+
+def _adversaries(record: Record) -> bool:
+    """Whether several optimizers step together and each has a loss of its own: their mean need not fall."""
+    steps = [row["step"] for row in record.rows if "loss" in row]
+    return len(set(steps)) < len(steps)
 
 
 def _place(record: Record) -> tuple[str | None, int | None]:

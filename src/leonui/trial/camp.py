@@ -38,8 +38,10 @@ class Camp:
         for line in [*self._strangers, *self.lines.values()]:
             line.listen()
         for line in [line for line in self._strangers if line.folder]:
-            self._strangers.remove(line)
-            self.lines[line.folder] = line
+            first = self.lines.get(line.folder)
+            if first is None or first.gone:  # of several processes that train together, the first speaks
+                self._strangers.remove(line)
+                self.lines[line.folder] = line
 
     def close(self) -> None:
         """Send everybody home."""
@@ -112,9 +114,10 @@ class Tree:
             time.sleep(pause)
 
     def close(self) -> None:
-        """End the tree, branches first."""
+        """End the tree, branches first, and whatever the program left behind."""
         self.camp.close()
         try:
             self.process.wait(1.0)
         except subprocess.TimeoutExpired:
-            end_group(self.process)
+            pass
+        end_group(self.process)

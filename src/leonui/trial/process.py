@@ -31,7 +31,8 @@ def launch(program: Program, plan: Plan, *, own: bool = True, threads: bool = Fa
         env |= ONE_THREAD
     if not own:
         return subprocess.Popen(program.command(), env=env)
-    with (path.parent / "stdout").open("ab") as out, (path.parent / "stderr").open("ab") as err:
+    said = Path(os.devnull) if plan.mute else path.parent / "stdout"
+    with said.open("ab") as out, (path.parent / "stderr").open("ab") as err:
         return subprocess.Popen(
             program.command(),
             env=env,

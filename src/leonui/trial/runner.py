@@ -19,6 +19,7 @@ from leonui.trial.trial import Trial
 
 STARTS = ("auto", "fork", "rerun")
 PAUSE = 0.004
+GRACE = 30.0  # seconds beyond a budget of time, for the start before the first step, and for a step that takes long
 Listener = Callable[[Trial, list[Row]], None]
 
 
@@ -64,9 +65,9 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         for running in self._running:
             running.end()
-        for tree in self._trees.values():
-            tree.close()
-        self._running, self._trees = [], {}
+        for seed in [*self._trees]:
+            self._release(seed)
+        self._running = []
 
     def straight(self, name: str, intervention: Intervention = Intervention(), **plan: object) -> Trial:  # noqa: B008
         """One trial from the beginning, alone, with all the threads it wants. ``plan`` is the Plan's other fields."""
@@ -131,7 +132,7 @@ class Runner:
         def begin() -> _Running:
             trial = Trial(name, self._place(name), route[-1], start, why)
             told = Plan(str(trial.folder), route, tethered=True, **plan)  # type: ignore[arg-type]
-            return _Running(trial, launch(self.program, told, threads=threads))
+            return _Running(trial, launch(self.program, told, threads=threads), seconds=told.seconds)
 
         return begin
 
@@ -165,6 +166,7 @@ class Runner:
     def _release(self, seed: int | None) -> None:
         if tree := self._trees.pop(seed, None):
             tree.close()
+            Trial("trailhead", self._place(f"trailhead-{seed or 0}"), Intervention(seed=seed), "straight").trim()
 
     # how they are waited for
 
@@ -185,8 +187,14 @@ class Runner:
 class _Running:
     """A trial under way: a process of its own, or a branch that the camp knows."""
 
-    def __init__(self, trial: Trial, process: subprocess.Popen[bytes] | None = None, tree: Tree | None = None):
-        self.trial, self._process, self._tree = trial, process, tree
+    def __init__(
+        self,
+        trial: Trial,
+        process: subprocess.Popen[bytes] | None = None,
+        tree: Tree | None = None,
+        seconds: float | None = None,
+    ):
+        self.trial, self._process, self._tree, self._seconds = trial, process, tree, seconds
         self._tails: dict[Path, Tail] = {}
         self._began = self._grew = time.monotonic()
         self.alive = True
@@ -198,12 +206,18 @@ class _Running:
         if rows:
             self._grew = time.monotonic()
             listener(self.trial, rows)
-        if not ended and time.monotonic() - self._grew > patience:
+        if not ended and time.monotonic() - self._grew > self._patience(patience):
             self.trial.stalled = True
             self.end()
         elif ended:
+            if self._process is not None:
+                end_group(self._process)  # the program has ended; what it left behind must not outlive the trial
             self.trial.trim()
             self.alive = False
+
+    def _patience(self, patience: float) -> float:
+        """A budget in seconds is kept by the probe at each step; where none comes any more it is kept here."""
+        return patience if self._seconds is None else min(patience, self._seconds + GRACE)
 
     def end(self) -> None:
         """End it now."""

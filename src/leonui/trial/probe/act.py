@@ -22,6 +22,7 @@ class Act:
         self._base: dict[int, float] = {}
         self._stand_ins: dict[int, Optimizer] = {}
 
+    @torch._disable_dynamo(recursive=False)
     def step(
         self,
         optimizer: Optimizer,
@@ -46,6 +47,7 @@ class Act:
             if self.leg.lr:
                 _restore(optimizer, found)
 
+    @torch._disable_dynamo
     def _rates(self, optimizer: Optimizer, t: int) -> list[float]:
         now = [float(group["lr"]) for group in optimizer.param_groups]
         if self.leg.lr is None:
@@ -53,11 +55,13 @@ class Act:
         base = [self._base.setdefault(id(group), peak_rate(group)) for group in optimizer.param_groups]
         return effective(self.leg.lr, now, base, t)
 
+    @torch._disable_dynamo
     def _stand_in(self, optimizer: Optimizer, swap: Swap) -> Optimizer:
         if id(optimizer) not in self._stand_ins:
             self._stand_ins[id(optimizer)] = stand_in(optimizer, swap)
         return self._stand_ins[id(optimizer)]
 
+    @torch._disable_dynamo
     def _clipped(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -150,6 +154,7 @@ def evaluate(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return closure()
 
 
+@torch._disable_dynamo
 def _put(optimizer: Optimizer, rates: list[float]) -> None:
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         if isinstance(group["lr"], torch.Tensor):
@@ -158,6 +163,7 @@ def _put(optimizer: Optimizer, rates: list[float]) -> None:
             group["lr"] = rate
 
 
+@torch._disable_dynamo
 def _restore(optimizer: Optimizer, found: list[Any]) -> None:
     for group, rate in zip(optimizer.param_groups, found, strict=True):
         group["lr"] = rate

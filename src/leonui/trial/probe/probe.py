@@ -47,7 +47,7 @@ def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..
                 print(f"leonui: the probe failed, this run is no longer watched: {error!r}", file=sys.stderr)
                 return otherwise
 
-        return see
+        return torch._disable_dynamo(see)  # inside a compiled function the probe's own code is not to be compiled
 
     return guard
 
@@ -140,6 +140,7 @@ class Probe:
             self._lost = []
             self.ledger.row({"step": self.course.tick + 1, "optimizer": self.crew.index(optimizer), "phase": "skipped"})
 
+    @torch._disable_dynamo(recursive=False)
     def step(
         self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:

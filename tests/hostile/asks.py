@@ -1,0 +1,4 @@
+import toy
+
+steps = int(input("how many steps? "))
+toy.train(steps)

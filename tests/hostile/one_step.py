@@ -1,0 +1,3 @@
+import toy
+
+toy.train(steps=1)
