@@ -44,7 +44,12 @@ def cli() -> None:
 @click.option(
     "--seeds", type=click.IntRange(1), help="Seeds to compare on; default 3, or 1 where a run takes a minute."
 )
-@click.option("--metric", metavar="REGEX", help="The script's own printed number: 'val acc ([0-9.]+)'.")
+@click.option(
+    "--metric",
+    metavar="REGEX",
+    callback=lambda *given: _pattern(given[-1]),
+    help="The script's own printed number: 'val acc ([0-9.]+)'.",
+)
 @click.option("--goal", type=click.Choice(["min", "max"]), default="min", show_default=True, help="Of the metric.")
 @click.option("--workers", type=click.IntRange(1), help="Trials side by side; default: one a core.")
 @click.option("--start", type=click.Choice(["auto", "fork", "rerun"]), default="auto", help="How branches start.")
@@ -121,6 +126,18 @@ def _example() -> str:
     places = (here / "examples", here.parents[1] / "examples")
     script = next(place for place in places if place.is_dir()) / "digits_mlp.py"
     return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
+
+
+def _pattern(text: str | None) -> str | None:
+    try:
+        groups = re.compile(text or "(.)").groups
+    except re.error as error:
+        raise click.BadParameter(
+            f"{text!r} is no regular expression: {error}; give one like 'acc ([0-9.]+)'"
+        ) from error
+    if not groups:
+        raise click.BadParameter(f"{text!r} has no group; put the number in one: 'acc ([0-9.]+)'")
+    return text
 
 
 def _budget(text: str | None) -> tuple[int | None, float | None]:

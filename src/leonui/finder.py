@@ -20,6 +20,7 @@ DRY_STEPS = 3
 RAMP_STEPS = (20, 100)  # at least, at most; else a fifth of the run
 RAMP_RATIOS = (1e-5, 1.0)  # the relative size of an update at the two ends of the ramp
 ANYWHERE = (1e-4, 1e4)  # the range of factors where no update could be measured
+FROM_ZERO = 1e3  # an update this large against the weights: they begin at zero, and a ratio means nothing
 BROKEN_BY = 0.5  # of the first loss above it: the ramp has broken the training
 FIRST_OFFSETS = tuple(-step / 2 for step in range(7))  # decades below the break
 NEXT_OFFSETS = ((-0.5, -0.25, 0.0, 0.25), (-0.25, 0.0, 0.25))  # decades round the best so far
@@ -42,6 +43,13 @@ class Rung:
     def best(self) -> float:
         """The factor with the lowest loss."""
         return self.scale[self.loss.index(min(self.loss))]
+
+    @property
+    def edge(self) -> int:
+        """1 where the best factor is the highest one, -1 where it is the lowest one, else 0."""
+        if not math.isfinite(min(self.loss)):
+            return 0
+        return (self.best == max(self.scale)) - (self.best == min(self.scale))
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,9 @@ def search(runner: Runner, point: Point, steps: int, clip: float | None = 1.0) -
         offsets, centre = (FIRST_OFFSETS, top) if not number else (NEXT_OFFSETS[number - 1], rungs[-1].best)
         rung = climb_rung(runner, point, [centre * 10**offset for offset in offsets], length, clip, f"rung{number + 1}")
         spent += cost(rung)
-        while not number and rung.best == min(rung.scale) and len(rung.scale) < len(offsets) + 3 * EXTENSIONS:
-            lower = [min(rung.scale) * 10 ** (-step / 2) for step in (1, 2, 3)]
-            more = climb_rung(runner, point, lower, length, clip, f"rung1-{len(rung.scale)}")
+        while not number and rung.edge and len(rung.scale) < len(offsets) + 3 * EXTENSIONS:
+            further = [rung.best * 10 ** (rung.edge * step / 2) for step in (1, 2, 3)]
+            more = climb_rung(runner, point, further, length, clip, f"rung1-{len(rung.scale)}")
             spent, rung = spent + cost(more), joined(rung, more)
         rungs.append(rung)
     return Search(verdict(rungs[-1], steps), scales, losses, tuple(rungs), spent)
@@ -125,7 +133,7 @@ def judge(record: Record, coast: int) -> tuple[float, float]:
 def span(dry: Record) -> tuple[float, float]:
     """The ramp's two factors: from an update that is a 1e-5th of the weights to one that is as large as they are."""
     ratios = [ratio for ratio in dry.column("update_ratio") if math.isfinite(ratio) and ratio > 0]
-    if not ratios:
+    if not ratios or ratios[0] > FROM_ZERO:
         return ANYWHERE
     return RAMP_RATIOS[0] / ratios[-1], RAMP_RATIOS[1] / ratios[-1]
 
@@ -156,7 +164,7 @@ def lowest(rung: Rung) -> float:
     """The vertex of the parabola in log scale through the best candidate and its neighbours; else the best itself."""
     points = sorted(zip(rung.scale, rung.loss, strict=True))
     at = [scale for scale, _ in points].index(rung.best)
-    if not 0 < at < len(points) - 1 or not math.isfinite(points[at + 1][1]):
+    if not 0 < at < len(points) - 1 or not math.isfinite(points[at - 1][1] + points[at + 1][1]):
         return rung.best
     (xa, ya), (xb, yb), (xc, yc) = [(math.log(scale), loss) for scale, loss in points[at - 1 : at + 2]]
     bend = (yc - yb) / (xc - xb) - (yb - ya) / (xb - xa)

@@ -169,7 +169,7 @@ def complete_lines(data: bytes) -> Iterator[Row]:
     for line in data.split(b"\n")[:-1]:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             yield row

@@ -43,6 +43,7 @@ def find(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     found = [run for run in every() if name == "last" or run.name.startswith(name)]
+    found.sort(key=lambda run: run.name != name)
     if not found:
         raise ValueError(f"there is no run {name!r} in {home()}; leonui runs lists them")
     return found[0]
@@ -54,6 +55,8 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """A run's result; empty while it has none."""
-    path = folder / "result.json"
-    return json.loads(path.read_bytes()) if path.exists() else {}
+    """A run's result; empty while it has none that is whole."""
+    try:
+        return json.loads((folder / "result.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 LEVEL = 0.95
-# Student's t, two-sided 95%, by degrees of freedom; beyond the last one the normal's is near enough
+# Student's t, two-sided 95%, by degrees of freedom; beyond the last one Cornish and Fisher's series is exact enough
 STUDENT = (
     12.706,
     4.303,
@@ -26,7 +26,7 @@ STUDENT = (
     2.145,
     2.131,
 )
-NORMAL = 1.960
+NORMAL = 1.959964
 QUANTITIES = ("metric", "validation", "loss")
 
 
@@ -41,7 +41,7 @@ class Measured:
     @property
     def loss(self) -> float | None:
         """The mean coasted loss."""
-        return statistics.fmean(self.coasted) if self.coasted else None
+        return sum(self.coasted) / len(self.coasted) if self.coasted else None
 
     def to_json(self) -> dict[str, float | None]:
         """Plain values; what is not finite is None."""
@@ -61,9 +61,7 @@ class Pair:
         ours, theirs = getattr(self.climb, quantity), getattr(self.baseline, quantity)
         if ours is None or theirs is None:
             return None
-        if not math.isfinite(theirs):
-            return 0.0 if not math.isfinite(ours) else -math.inf
-        return ours - theirs if math.isfinite(ours) else math.inf
+        return apart(theirs, ours)
 
 
 @dataclass(frozen=True)
@@ -98,44 +96,60 @@ def compare(pairs: list[Pair], goal: str = "min") -> Verdict | None:
     known = [quantity for quantity in QUANTITIES if all(pair.difference(quantity) is not None for pair in pairs)]
     if not pairs or not known:
         return None
+    signs = {quantity: -1 if quantity == "metric" and goal == "max" else 1 for quantity in known}
     if len(pairs) == 1:
-        return _single(pairs[0], known, goal)
+        return _single(pairs[0], signs)
     quantity = known[0]
-    differences = [pair.difference(quantity) or 0.0 for pair in pairs]
-    sign = -1 if quantity == "metric" and goal == "max" else 1
-    return Verdict(*_judged(differences, sign, quantity))
+    return judged([pair.difference(quantity) or 0.0 for pair in pairs], signs[quantity], quantity)
 
 
-def _single(pair: Pair, known: list[str], goal: str) -> Verdict:
-    quantity = known[0]
+def _single(pair: Pair, signs: dict[str, int]) -> Verdict:
+    quantity = next(iter(signs))
     difference = pair.difference(quantity) or 0.0
-    if "loss" not in known:
+    if "loss" not in signs:
         return Verdict("no_difference", quantity, difference, None)
-    batches = [ours - theirs for ours, theirs in zip(pair.climb.coasted, pair.baseline.coasted, strict=False)]
-    word, _, mean, interval = _judged(batches, 1, "loss")
-    sign = -1 if quantity == "metric" and goal == "max" else 1
-    agrees = {"better": sign * difference < 0, "worse": sign * difference > 0}.get(word, True)
-    if quantity == "loss" or not math.isfinite(difference):
-        return Verdict(word, "loss", mean, interval)
-    return Verdict(word if agrees else "no_difference", "loss", mean, interval)
+    batches = [apart(*both) for both in zip(pair.baseline.coasted, pair.climb.coasted, strict=False)]
+    said = judged(batches, 1, "loss")
+    toward = signs[quantity] * difference
+    agrees = {"better": toward < 0, "worse": toward > 0}.get(said.word, True)
+    known = quantity != "loss" and math.isfinite(difference)
+    return replace(said, word="no_difference") if known and not agrees else said
 
 
-def _judged(differences: list[float], sign: int, quantity: str) -> tuple[str, str, float, tuple[float, float] | None]:
+def judged(differences: list[float], sign: int, quantity: str) -> Verdict:
+    """The verdict of paired differences; ``sign`` is -1 where higher is better.
+
+    An infinite difference means that one side came to no finite end. It decides if no other difference points the
+    other way; there is no interval then, and none from a single difference.
+    """
     finite = [difference for difference in differences if math.isfinite(difference)]
     if len(finite) < len(differences):
-        signs = {math.copysign(1, difference) for difference in differences if difference}
-        word = "no_difference" if len(signs) != 1 else "better" if signs == {-1.0} else "worse"
-        return word, quantity, math.copysign(math.inf, sum(signs)) if len(signs) == 1 else math.nan, None
+        ends = {math.copysign(1, difference) for difference in differences if math.isinf(difference)}
+        ends |= {math.copysign(1, sign * difference) for difference in finite if difference}
+        word = "no_difference" if len(ends) != 1 else "better" if ends == {-1.0} else "worse"
+        return Verdict(word, quantity, math.inf * next(iter(ends)) if len(ends) == 1 else math.nan, None)
     mean = statistics.fmean(finite)
+    if len(finite) < 2:
+        return Verdict("no_difference", quantity, mean, None)
     half = student(len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite))
     low, high = mean - half, mean + half
     word = "no_difference" if low <= 0 <= high else "better" if sign * mean < 0 else "worse"
-    return word, quantity, mean, (low, high)
+    return Verdict(word, quantity, mean, (low, high))
+
+
+def apart(before: float, after: float) -> float:
+    """After minus before; infinite in the direction of the one that is not finite, which is the worse one."""
+    if not math.isfinite(before):
+        return -math.inf if math.isfinite(after) else 0.0
+    return after - before if math.isfinite(after) else math.inf
 
 
 def student(freedom: int) -> float:
     """The two-sided 95% quantile of Student's t."""
-    return STUDENT[freedom - 1] if freedom <= len(STUDENT) else NORMAL * (1 + 1.2 / freedom)
+    if freedom <= len(STUDENT):
+        return STUDENT[freedom - 1]
+    z = NORMAL
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def finite_or_none(value: float | None) -> float | None:

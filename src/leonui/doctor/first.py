@@ -6,7 +6,7 @@ import math
 import statistics
 
 from leonui.finding import Check, Finding
-from leonui.record import Record
+from leonui.record import Record, number
 from leonui.words import mark
 
 STALE_SHARE = 0.5  # of all steps; exact at each step, so a single one may be a deliberate exception, half are not
@@ -36,11 +36,11 @@ def learned(record: Record) -> Check | None:
     if len(losses) < 10 or _adversaries(record):
         return None
     window = max(3, round(WINDOW * len(losses)))
-    constant = record.last("end").get("constant_loss")
-    bar = float(constant) if constant is not None else statistics.fmean(losses[:3])
+    constant = number(record.last("end").get("constant_loss"))
+    named = math.isfinite(constant)
+    bar = constant if named else statistics.fmean(losses[:3])
     end = losses[-window:]
     evidence = {"loss": statistics.fmean(end), "bar": bar}
-    named = constant is not None
     said = (
         mark("learned: training loss {loss:.4g} at the end, {bar:.4g} for the best constant prediction")
         if named
@@ -87,7 +87,7 @@ def moved(record: Record) -> Check | None:
 def _adversaries(record: Record) -> bool:
     """Whether several optimizers step together and each has a loss of its own: their mean need not fall."""
     steps = [row["step"] for row in record.rows if "loss" in row]
-    return len(set(steps)) < len(steps)
+    return len(steps) - len(set(steps)) > 1  # one: where training goes over from one optimizer to another
 
 
 def _place(record: Record) -> tuple[str | None, int | None]:

@@ -27,7 +27,7 @@ class Program:
 
         Raises ValueError when there is nothing of that name to run.
         """
-        if not argv:
+        if not argv or not argv[0]:
             raise ValueError("no program was given; name a script: leonui climb train.py")
         first, *rest = argv
         if first == "-m":

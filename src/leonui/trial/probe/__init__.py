@@ -33,21 +33,32 @@ def install(library: str) -> None:
 
 def start(plan: Plan) -> Probe:
     """Begin to watch this process; torch is imported here."""
-    from leonui.trial.probe.hooks import Hooks
     from leonui.trial.probe.probe import Probe
 
     probe = Probe(plan)
+    _attach(probe)
+    return probe
+
+
+def _attach(probe: Probe) -> None:
+    from leonui.trial.probe.hooks import Hooks
+
     hooks = Hooks(probe)
     hooks.attach()
     _active[probe] = [hooks.detach, _watch_process(probe)]
-    return probe
 
 
 def end(probe: Probe) -> None:
     """Stop watching: write the last lines, put everything back as it was."""
     probe.close()
-    for undo in _active.pop(probe):
+    probe.ledger.writer.close()
+    if probe not in _active:
+        return
+    for undo in [undo for undos in reversed(_active.values()) for undo in undos]:  # newest first
         undo()
+    del _active[probe]
+    for other in list(_active):
+        _attach(other)
 
 
 def log(**values: Any) -> None:

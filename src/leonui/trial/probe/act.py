@@ -46,6 +46,8 @@ class Act:
         finally:
             if self.leg.lr:
                 _restore(optimizer, found)
+            if self.leg.zero_grad:
+                optimizer.zero_grad()
 
     @torch._disable_dynamo
     def _rates(self, optimizer: Optimizer, t: int) -> list[float]:

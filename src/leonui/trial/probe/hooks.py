@@ -33,6 +33,7 @@ class Hooks:
     def __init__(self, probe: Probe):
         self.probe = probe
         self._undo: list[tuple[Any, str, Any]] = []
+        self._late: list[tuple[Any, Any]] = []  # steps of classes that torch first saw while they were watched
 
     def attach(self) -> None:
         """Wrap optimizers, backward, the loss functions, the schedulers and the GradScaler."""
@@ -48,6 +49,7 @@ class Hooks:
             if "step" in vars(cls):
                 self._wrap(cls, "step", self._schedule)
         self._wrap(lr_scheduler.LRScheduler, "__init__", self._construct_schedule)
+        self._wrap(lr_scheduler.LRScheduler, "_initial_step", self._begin_schedule)
         self._wrap(torch.amp.grad_scaler.GradScaler, "scale", self._scale)
         self._wrap(torch.amp.grad_scaler.GradScaler, "step", self._scaler_step)
 
@@ -55,6 +57,10 @@ class Hooks:
         """Put back what was wrapped, newest first."""
         while self._undo:
             setattr(*self._undo.pop())
+        for cls in _descendants(Optimizer):
+            for watched, hooked in self._late:
+                if vars(cls).get("step") is watched:
+                    cls.step = hooked
 
     def _wrap(self, owner: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         original = getattr(owner, name)
@@ -72,7 +78,14 @@ class Hooks:
         return __init__
 
     def _hook_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda step: functools.wraps(step)(self._step(original(step)))
+        def hook(step: Callable[..., Any]) -> Callable[..., Any]:
+            hooked = original(step)
+            hooked.hooked = True  # type: ignore[attr-defined]  # torch marks only what it is given
+            watched = functools.wraps(step)(self._step(hooked))
+            self._late.append((watched, hooked))
+            return watched
+
+        return hook
 
     def _step(self, original: Callable[..., Any]) -> Callable[..., Any]:
         probe = self.probe
@@ -111,10 +124,21 @@ class Hooks:
 
     def _schedule(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-            self.probe.schedule_steps += 1
-            return original(scheduler, *args, **kwargs)
+            steps = self.probe.schedule_steps
+            try:
+                return original(scheduler, *args, **kwargs)
+            finally:
+                self.probe.schedule_steps = steps + 1  # one, also where it lets other schedulers step
 
         return step
+
+    def _begin_schedule(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def _initial_step(scheduler: Any) -> None:
+            steps = self.probe.schedule_steps
+            original(scheduler)
+            self.probe.schedule_steps = steps
+
+        return _initial_step
 
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def scale(scaler: Any, outputs: Any) -> Any:

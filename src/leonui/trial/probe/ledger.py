@@ -17,8 +17,11 @@ ON_CPU, ON_DEVICE = (
 
 
 class Ledger:
-    """Writes rows and events. Rows are gathered for a moment, so that a small step is not slowed by the writing, and
-    numbers on an accelerator are fetched for many rows at once, so that no step waits for the device."""
+    """Writes rows and events.
+
+    Rows are gathered for a moment, so that a small step is not slowed by the writing; numbers on an accelerator are
+    fetched for many rows at once, so that no step waits for the device.
+    """
 
     def __init__(self, writer: Writer):
         self.writer = writer

@@ -129,7 +129,8 @@ class Probe:
                     self.meter.see_targets(name, args, kwargs, value)
         else:
             with self.meter.clock:
-                count = len(args[0]) if args and isinstance(args[0], torch.Tensor) and args[0].ndim else 1
+                given = args[0] if args else kwargs.get("input")
+                count = len(given) if isinstance(given, torch.Tensor) and given.ndim else 1
                 total = value.detach().float().mean() * (1 if kwargs.get("reduction") == "sum" else count)
                 self.ledger.validation(places(3, 2), total, count)
 
@@ -185,6 +186,8 @@ class Probe:
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
             self._trailhead(optimizer)
+        if self.crew.index(optimizer) < 0:
+            self.constructed(optimizer, "")
         index = self.crew.index(optimizer)
         if self.course.overrun(index):
             self._leave()

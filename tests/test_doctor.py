@@ -1,0 +1,253 @@
+"""What the first checks and the ending say of a run, from what it left behind, in every language."""
+
+import json
+import math
+import string
+from pathlib import Path
+
+import pytest
+
+from leonui.doctor.ending import trouble
+from leonui.doctor.first import first_checks
+from leonui.finding import CLASSES, Check, Finding
+from leonui.record import Record, encode
+from leonui.trial.intervention import Intervention
+from leonui.trial.trial import Trial
+from leonui.words import LANGUAGES
+
+MADE = {"event": "optimizer", "name": "SGD", "place": "train.py:14", "lr": [0.1]}
+
+
+def record(losses: list, end: dict | None = None, **columns: list) -> Record:
+    """A run of one optimizer: its losses, other columns, and what its end said."""
+    rows = [{"step": step, "loss": loss} for step, loss in enumerate(losses, 1)]
+    for name, values in columns.items():
+        for row, value in zip(rows, values, strict=True):
+            row |= {} if value is None else {name: value}
+    return Record(rows, [MADE] + ([{"event": "end"} | end] if end is not None else []))
+
+
+DOWN = [2.0 - 0.1 * step for step in range(20)]
+FLAT = [1.0, 1.1, 0.9, 1.0] * 5
+TWO = [row | {"optimizer": one} for row in record(DOWN).rows for one in (0, 1)]
+COASTED = [{"step": 30 + step, "phase": "coast", "loss": 0.1, "stale": True} for step in range(30)]
+
+CHECKS = {
+    "a healthy run": (
+        record(DOWN, {"constant_loss": 1.5}, update_ratio=[0.01] * 20),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None, "MOVED": None},
+        {"loss": 0.2, "bar": 1.5, "stale": 0, "steps": 20, "ratio": 0.01, "count": 20},
+    ),
+    "nothing but losses": (
+        record(DOWN),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"loss": 0.2, "bar": 1.9},
+    ),
+    "too short to have learned": (record(DOWN[:9]), {"FINITE": None, "CLEARED": None}, {"steps": 9}),
+    "no losses": (Record([{"step": 1}], [MADE]), {"FINITE": None, "CLEARED": None}, {"steps": 1}),
+    "the first step not finite": (
+        record(["NaN"] * 20, nonfinite=[True] * 20),
+        {"FINITE": "NON-FINITE", "CLEARED": None},
+        {"step": 1, "count": 20, "steps": 20},
+    ),
+    "three steps not finite": (
+        record([*DOWN[:5], "NaN", "Infinity", "NaN", *DOWN[8:]], nonfinite=[*[None] * 5, *[True] * 3, *[None] * 12]),
+        {"FINITE": "NON-FINITE", "LEARNED": None, "CLEARED": None},
+        {"step": 6, "count": 3, "steps": 20},
+    ),
+    "at the constant's loss": (
+        record(FLAT, {"constant_loss": 1.0}),
+        {"FINITE": None, "LEARNED": "NOT-LEARNING", "CLEARED": None},
+        {"bar": 1.0},
+    ),
+    "above the constant's loss": (
+        record(DOWN[::-1], {"constant_loss": 1.0}),
+        {"FINITE": None, "LEARNED": "NOT-LEARNING", "CLEARED": None},
+        {"loss": 1.9, "bar": 1.0},
+    ),
+    "far below its beginning, yet above the constant": (
+        record([100.0 - step for step in range(20)], {"constant_loss": 1.0}),
+        {"FINITE": None, "LEARNED": "NOT-LEARNING", "CLEARED": None},
+        {"bar": 1.0},
+    ),
+    "no better than its beginning": (
+        record(FLAT),
+        {"FINITE": None, "LEARNED": "NOT-LEARNING", "CLEARED": None},
+        {"bar": 1.0},
+    ),
+    "a constant that is not known": (
+        record(DOWN, {"constant_loss": "NaN"}),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"bar": 1.9},
+    ),
+    "never cleared": (
+        record(DOWN, stale=[None] + [True] * 19),
+        {"FINITE": None, "LEARNED": None, "CLEARED": "STALE-GRADIENT"},
+        {"stale": 19, "steps": 20},
+    ),
+    "half of them not cleared": (
+        record(DOWN, stale=[True, None] * 10),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"stale": 10, "steps": 20},
+    ),
+    "coasted batches do not count": (
+        Record(record(DOWN).rows + COASTED, [MADE]),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"stale": 0, "steps": 20, "loss": 0.2},
+    ),
+    "two optimizers, each with a loss of its own": (
+        Record(TWO, [MADE]),
+        {"FINITE": None, "CLEARED": None},
+        {"steps": 40},
+    ),
+    "two optimizers and one loss": (
+        Record([row if row["optimizer"] == 0 else {"step": row["step"], "optimizer": 1} for row in TWO], [MADE]),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"loss": 0.2},
+    ),
+    "one optimizer trains first, the other one later": (
+        Record([row for row in TWO if row["step"] in (range(1, 11), range(10, 21))[row["optimizer"]]], [MADE]),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"loss": 0.2},
+    ),
+    "nothing moved": (
+        record(DOWN, update_ratio=[0.0, None, 0.0, *[None] * 17]),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None, "MOVED": "NOT-MOVING"},
+        {"ratio": 0.0, "count": 2},
+    ),
+    "moved once": (
+        record(DOWN, update_ratio=[0.0, 1e-9, "NaN", *[None] * 17]),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None, "MOVED": None},
+        {"ratio": 1e-9, "count": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "expected", "figures"), CHECKS.values(), ids=CHECKS)
+def test_first_checks(given, expected, figures):
+    checks = first_checks(given)
+    assert {check.code: check.finding and check.finding.code for check in checks} == expected
+    evidence = {key: value for check in checks for key, value in check.evidence.items()}
+    assert {key: evidence[key] for key in figures} == pytest.approx(figures)
+    for check in checks:
+        assert check.ok == (check.finding is None)
+        assert_said(check)
+        if check.finding:
+            assert (check.finding.verdict, check.finding.place) == ("is", "train.py:14")
+            assert_said(check.finding)
+
+
+def assert_said(it: Check | Finding) -> None:
+    """It says itself in every language, with its own figures, and as plain JSON."""
+    for lang in LANGUAGES:
+        for said in (it.say(lang), it.remedy(lang) if isinstance(it, Finding) else "-"):
+            assert said
+            assert "{" not in said
+    data = it.to_json()
+    assert json.loads(encode(data)) == json.loads(json.dumps(data))
+    assert data["message"] == it.say() == data["template"].format(**data["evidence"])
+    if isinstance(it, Finding):
+        assert data["fix"] == data["fix_template"].format(**data["evidence"])
+        assert data["class"] in CLASSES
+
+
+def crashed(kind: str, message: str = "it", place: str = "train.py:7") -> dict:
+    return {"event": "exception", "type": kind, "message": message, "place": place, "step": 3}
+
+
+ROWS = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}]
+END = {"event": "end", "reason": "done"}
+ENDINGS = {
+    "a training": ([*ROWS, END], {}, None, {}),
+    "a training, then exit code 3": ([*ROWS, END], {"returncode": 3}, None, {}),
+    "a training, then Ctrl-C": ([*ROWS, crashed("KeyboardInterrupt")], {"returncode": 1}, None, {}),
+    "an exception": (
+        [*ROWS, crashed("RuntimeError", "shapes {a} differ")],
+        {"returncode": 1},
+        "CRASH",
+        {"message": "the script failed at step 3: RuntimeError: shapes {a} differ", "file": "train.py", "line": 7},
+    ),
+    "an exception nowhere": (
+        [crashed("ValueError", place="")],
+        {"returncode": 1},
+        "CRASH",
+        {"file": None, "line": None},
+    ),
+    "a question to the terminal": (
+        [crashed("EOFError")],
+        {"returncode": 1},
+        "CRASH",
+        {"fix": "trials run with an empty standard input: give the script what it asks for as arguments"},
+    ),
+    "an exception wins over what followed": ([crashed("ValueError")], {"stalled": True, "returncode": -9}, "CRASH", {}),
+    "stalled": (ROWS, {"stalled": True, "returncode": -15}, "STALLED", {"steps": 2}),
+    "killed": (ROWS, {"returncode": -9}, "KILLED", {"signal": "SIGKILL", "steps": 2}),
+    "killed by a signal without a name": (ROWS, {"returncode": -250}, "KILLED", {"signal": "250"}),
+    "failed before its first step": (
+        [END],
+        {"returncode": 2, "stderr": "usage: x\ntrain.py: error: --lr is missing\n"},
+        "NO-STEP",
+        {"message": "the script ended with exit code 2 before its first optimizer step: train.py: error: "
+                    "--lr is missing"},
+    ),
+    "failed without a word": ([], {"returncode": 2}, "NO-STEP", {"error": "-"}),
+    "failed with braces": ([], {"returncode": 1, "stderr": "{x} {0} }{"}, "NO-STEP", {"error": "{x} {0} }{"}),
+    "updates by hand": ([END | {"backwards": 9}], {"returncode": 0}, "HAND-WRITTEN", {"backwards": 9}),
+    "no torch": ([], {"returncode": 0}, "NO-TRAINING", {}),
+    "no step": ([MADE, END | {"backwards": 0}], {"returncode": 0}, "NO-STEP", {}),
+    "only coasted": ([{"step": 1, "phase": "coast"}, END], {"returncode": 0}, "NO-STEP", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "how", "code", "expected"), ENDINGS.values(), ids=ENDINGS)
+def test_trouble(lines, how, code, expected, tmp_path):
+    how = dict(how)
+    (tmp_path / "record.jsonl").write_bytes(b"".join(map(encode, lines)))
+    (tmp_path / "stderr").write_text(how.pop("stderr", ""))
+    finding = trouble(Trial("baseline", tmp_path, Intervention(), "straight", **how))
+    assert (finding and finding.code) == code
+    if finding:
+        assert finding.verdict == "is"
+        said = finding.evidence | finding.to_json()
+        assert {key: said[key] for key in expected} == expected
+        for lang in LANGUAGES:
+            assert finding.say(lang)
+            assert finding.remedy(lang)
+
+
+SOURCES = Path(__file__).parents[1] / "src" / "leonui" / "doctor"
+
+
+def test_the_tables_reach_every_code_of_the_doctor():
+    reached = {code for _, expected, _ in CHECKS.values() for code in expected.values() if code}
+    reached |= {code for _, _, code, _ in ENDINGS.values() if code}
+    written = {code for name in ("first.py", "ending.py") for code in codes((SOURCES / name).read_text())}
+    assert reached == written
+
+
+def codes(text: str) -> set[str]:
+    """The first arguments of all Findings in a source."""
+    return {piece.split('"')[1] for piece in text.split("Finding(")[1:] if piece.lstrip().startswith('"')}
+
+
+def test_a_finding_has_one_of_three_classes():
+    with pytest.raises(ValueError, match="verdict='likely' is not a class; choose one of is, caused by, consistent"):
+        Finding("X", "likely", "words")
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "place"), [("a.py", 3, "a.py:3"), (None, None, ""), ("a b.py", 1, "a b.py:1")]
+)
+def test_a_place_is_written_as_a_compiler_would(file, line, place):
+    assert Finding("X", "is", "words", file=file, line=line).place == place
+
+
+def test_figures_are_filled_in():
+    finding = Finding("X", "is", "{a:.3g} of {b}", {"a": math.pi, "b": "{c}"}, "try {b}")
+    assert (finding.say(), finding.remedy()) == ("3.14 of {c}", "try {c}")
+    assert [name for _, name, _, _ in string.Formatter().parse(finding.message) if name] == ["a", "b"]
+    assert Finding("X", "is", "words").remedy("vi") == ""
+    check = Check("C", "{n} steps", {"n": 3})
+    assert (check.say(), check.ok) == ("3 steps", True)
+    failed = Check("C", "{n} steps", {"n": 3}, finding)
+    assert (failed.say(), failed.ok, failed.to_json()["template"]) == ("3.14 of {c}", False, finding.message)
