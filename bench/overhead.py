@@ -15,7 +15,7 @@ from measure import in_turn, quartiles, write
 
 from leonui.trial.live import Watch
 
-ROUNDS = 15
+ROUNDS = 11
 
 
 def trainer(width: int, batch: int, depth: int) -> Callable[[int], float]:
@@ -65,8 +65,8 @@ def main() -> None:
     """Print the table and leave it as JSON."""
     torch.set_num_threads(1)
     rows = [
-        measured("smallest (MLP 8, batch 4)", 3000, trainer(8, 4, 1)),
-        measured("wide (MLP 512 x 4, batch 256)", 200, trainer(512, 256, 4)),
+        measured("smallest (MLP 8, batch 4)", 2000, trainer(8, 4, 1)),
+        measured("wide (MLP 512 x 4, batch 256)", 100, trainer(512, 256, 4)),
     ]
     print(f"{'loop':32} {'step us':>10} {'extra us':>9} {'ratio':>7}  quartiles of the ratio")
     for row in rows:

@@ -34,7 +34,7 @@ __init__
 probe
 hooks meter
 act targets stale ledger course seeds crew
-tensors
+tensors compiled
 """
 # what may know fewer than everything below it
 ONLY = {"report": {"record", "finding", "words"}, "trial.call": set(), "machine": set()}

@@ -10,11 +10,12 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.intervention import Intervention, LearningRate, Swap
+from leonui.trial.probe.compiled import eager
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
 
 class Act:
-    """One Intervention in force: knows the rates that the groups began with, and the optimizers it put in place."""
+    """One Intervention in force; ``rates`` are those it last put in place, none if it leaves them alone."""
 
     def __init__(self, leg: Intervention):
         self.leg = leg
@@ -38,8 +39,8 @@ class Act:
         if self.leg.clip:
             args, kwargs = self._clipped(optimizer, args, kwargs)
         found = [group["lr"] for group in optimizer.param_groups]
-        self.rates = self._rates(optimizer, t)
         if self.leg.lr:
+            self.rates = self._rates(self.leg.lr, optimizer, t)
             _put(optimizer, self.rates)
         try:
             return walk(*args, **kwargs) if self.leg.optimizer else walk(optimizer, *args, **kwargs)
@@ -49,21 +50,19 @@ class Act:
             if self.leg.zero_grad:
                 optimizer.zero_grad()
 
-    @torch._disable_dynamo
-    def _rates(self, optimizer: Optimizer, t: int) -> list[float]:
+    @eager
+    def _rates(self, lr: LearningRate, optimizer: Optimizer, t: int) -> list[float]:
         now = [float(group["lr"]) for group in optimizer.param_groups]
-        if self.leg.lr is None:
-            return now
         base = [self._base.setdefault(id(group), peak_rate(group)) for group in optimizer.param_groups]
-        return effective(self.leg.lr, now, base, t)
+        return effective(lr, now, base, t)
 
-    @torch._disable_dynamo
+    @eager
     def _stand_in(self, optimizer: Optimizer, swap: Swap) -> Optimizer:
         if id(optimizer) not in self._stand_ins:
             self._stand_ins[id(optimizer)] = stand_in(optimizer, swap)
         return self._stand_ins[id(optimizer)]
 
-    @torch._disable_dynamo
+    @eager
     def _clipped(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -156,7 +155,7 @@ def evaluate(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return closure()
 
 
-@torch._disable_dynamo
+@eager
 def _put(optimizer: Optimizer, rates: list[float]) -> None:
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         if isinstance(group["lr"], torch.Tensor):
@@ -165,7 +164,7 @@ def _put(optimizer: Optimizer, rates: list[float]) -> None:
             group["lr"] = rate
 
 
-@torch._disable_dynamo
+@eager
 def _restore(optimizer: Optimizer, found: list[Any]) -> None:
     for group, rate in zip(optimizer.param_groups, found, strict=True):
         group["lr"] = rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -74,7 +75,7 @@ class Ledger:
         waiting, self._waiting = self._waiting, []
         numbers = iter(_fetch([value for row in waiting for value in row.values() if isinstance(value, torch.Tensor)]))
         for row in waiting:
-            self._add(_settled({k: next(numbers) if isinstance(v, torch.Tensor) else v for k, v in row.items()}))
+            self._add(_settled(row, numbers))
         self.writer.flush()
         self._drained = perf_counter()
 
@@ -92,9 +93,10 @@ def _fetch(tensors: list[torch.Tensor]) -> list[float]:
     ).tolist()
 
 
-def _settled(row: Row) -> Row:
-    row = {key: value for key, value in row.items() if value is not None}
+def _settled(row: Row, numbers: Iterator[float]) -> Row:
+    """A row as it is written: tensors replaced by the ``numbers`` that were fetched for them, nothing that is None."""
+    row = {k: next(numbers) if isinstance(v, torch.Tensor) else v for k, v in row.items() if v is not None}
     row["seconds"] = round(row["seconds"], 7)
-    if not all(math.isfinite(row.get(key, 0.0)) for key in ("loss", "grad_norm")):
+    if not (math.isfinite(row.get("loss", 0.0)) and math.isfinite(row.get("grad_norm", 0.0))):
         row["nonfinite"] = True
     return row

@@ -41,21 +41,22 @@ class Clock:
 
 
 class Gauge:
-    """A measurement that is made when its last cost is within the allowance; the ``first`` few times it always is."""
+    """A measurement that is made when its last cost is within the allowance; the ``first`` few times it always is.
+
+    ``asks`` is the step at which to ask again whether it is due.
+    """
 
     def __init__(self, clock: Clock, first: int):
-        self._clock, self._first, self._cost = clock, first, 0.0
-        self._spent, self._steps, self._asks = 0.0, 0, 0
+        self.asks = 0
+        self._clock, self._first, self._cost, self._spent = clock, first, 0.0, 0.0
+        self._steps = 0
 
-    def due(self) -> bool:
-        """Whether to measure at this step."""
-        self._steps += 1
-        if self._steps <= self._first:
-            return True
-        if self._steps < self._asks:
-            return False
-        within = self._spent + self._cost <= SHARE * self._clock.elapsed + PER_STEP * self._steps
-        self._asks = self._steps + (1 if within else PATIENCE)
+    def due(self, steps: int) -> bool:
+        """Whether to measure at this step, the ``steps``-th."""
+        self._steps = steps
+        allowed = SHARE * self._clock.elapsed + PER_STEP * steps
+        within = steps <= self._first or self._spent + self._cost <= allowed
+        self.asks = steps + (1 if within else PATIENCE)
         return within
 
     def took(self, seconds: float) -> None:
@@ -74,6 +75,7 @@ class Meter:
         self._stale: dict[int, StaleGradient] = {}
         self._before: list[torch.Tensor] | None = None
         self.wants_targets = True
+        self._steps = 0
 
     def before_backward(self) -> None:
         """Gradients are about to be added to."""
@@ -86,36 +88,35 @@ class Meter:
         self.targets.see(name, args, kwargs, value)
         self._target.took(perf_counter() - began)
 
-    def before_step(self, optimizer: Optimizer, index: int, moves: bool) -> dict[str, Any]:
-        """What is known before the weights move; ``grad_norm`` is of the unscaled, unclipped gradient."""
-        row: dict[str, Any] = {}
-        self.wants_targets = self._target.due()
+    def before_step(self, optimizer: Optimizer, index: int, row: dict[str, Any]) -> None:
+        """Put into the row what is known before the weights move: ``grad_norm`` of the unscaled, unclipped gradient."""
+        self._steps += 1
+        steps = self._steps
+        self.wants_targets = steps >= self._target.asks and self._target.due(steps)
         if index not in self._stale:
             self._stale[index] = StaleGradient()
         if self._stale[index].at_step(optimizer):
             row["stale"] = True
-        if self._norm.due():
+        if steps >= self._norm.asks and self._norm.due(steps):
             began = perf_counter()
             row["grad_norm"] = self._unscaled_norm(optimizer)
             self._norm.took(perf_counter() - began)
-        self._before, began = None, perf_counter()
-        if moves and self._ratio.due():
+        if "phase" not in row and steps >= self._ratio.asks and self._ratio.due(steps):
+            began = perf_counter()
             self._before = list(torch._foreach_add([p.detach() for p in weights(optimizer)], 0))
-        self._copying = perf_counter() - began
-        return row
+            self._copying = perf_counter() - began
 
-    def after_step(self, optimizer: Optimizer, index: int) -> dict[str, Any]:
-        """What is known once the weights have moved: ``update_ratio``, how far, relative to their norm."""
-        self._stale[index].after_step()
+    def after_step(self, optimizer: Optimizer, row: dict[str, Any]) -> None:
+        """Put into the row what is known once the weights have moved: how far, relative to their norm."""
+        self._stale[row["optimizer"]].after_step()
         if self._before is None:
-            return {}
+            return
         began = perf_counter()
         norm = total_norm(self._before)
         torch._foreach_sub_(self._before, [p.detach() for p in weights(optimizer)])
         moved, self._before = total_norm(self._before), None
-        ratio = None if moved is None or norm is None else moved / (norm + 1e-12)
+        row["update_ratio"] = None if moved is None or norm is None else moved / (norm + 1e-12)
         self._ratio.took(self._copying + perf_counter() - began)
-        return {"update_ratio": ratio}
 
     @staticmethod
     def _unscaled_norm(optimizer: Optimizer) -> torch.Tensor | None:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch.optim import Optimizer
 from leonui.record import Writer
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, evaluate, keep_weights, peak_rate, put_weights
+from leonui.trial.probe.compiled import eager
 from leonui.trial.probe.course import NOTHING, Course
 from leonui.trial.probe.crew import Crew
 from leonui.trial.probe.hooks import places
@@ -36,6 +38,7 @@ def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..
     """A fault of the probe itself ends the watching, never the training; a trial that has orders fails instead."""
 
     def guard(method: Callable[..., Any]) -> Callable[..., Any]:
+        @eager
         @functools.wraps(method)
         def see(probe: Probe, *args: Any, **kwargs: Any) -> Any:
             try:
@@ -47,7 +50,7 @@ def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..
                 print(f"leonui: the probe failed, this run is no longer watched: {error!r}", file=sys.stderr)
                 return otherwise
 
-        return torch._disable_dynamo(see)  # inside a compiled function the probe's own code is not to be compiled
+        return see
 
     return guard
 
@@ -106,16 +109,18 @@ class Probe:
         """A backward pass begins on ``tensors``; False if it must not be computed."""
         if self.asleep or self._elsewhere():
             return True
-        with self.meter.clock:
-            if self.ledger.passes:
-                self.ledger.close_validation(self.course.tick)
-            self.backwards += 1
-            self.meter.before_backward()
-            scalars = [t for t in ([tensors] if isinstance(tensors, torch.Tensor) else tensors) if t.numel() == 1]
-            self._lost += [self._plain(scalar) for scalar in scalars]
-            skip = self._ahead_at_rest() and not _distributed()
-            if skip:
-                self.crew.provide_gradients()
+        began = perf_counter()
+        if self.ledger.passes:
+            self.ledger.close_validation(self.course.tick)
+        self.backwards += 1
+        self.meter.before_backward()
+        for tensor in (tensors,) if isinstance(tensors, torch.Tensor) else tensors:
+            if tensor.numel() == 1:
+                self._lost.append(self._plain(tensor))
+        skip = self.course.leg is not NOTHING and self._ahead_at_rest() and not _distributed()
+        if skip:
+            self.crew.provide_gradients()
+        self.meter.clock.spent += perf_counter() - began
         return not skip
 
     @guarded()
@@ -146,17 +151,19 @@ class Probe:
         self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The one place where an optimizer steps, or where it is kept from it."""
-        if self.deaf() or self._elsewhere():
+        if self.asleep or self._inside or self._elsewhere():
             return walk(optimizer, *args, **kwargs)
         self.walked += 1
         row = self._before(optimizer)
         outside = len(self._lost)
         self._inside = True
         try:
-            if row is None or self.course.phase() == "train":
-                result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1)
-            else:
+            if row is None or self.course.leg is NOTHING:
+                result = walk(optimizer, *args, **kwargs)
+            elif "phase" in row:
                 result = evaluate(args, kwargs)
+            else:
+                result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1)
         finally:
             self._inside = False
         if row is not None:
@@ -173,22 +180,27 @@ class Probe:
     def _before(self, optimizer: Optimizer) -> dict[str, Any]:
         with self.meter.clock:
             index = self._begin(optimizer)
-            row = {"step": self.course.tick, "optimizer": index}
-            return row | self.meter.before_step(optimizer, index, moves=self.course.phase() == "train")
+            row: dict[str, Any] = {"step": self.course.tick, "optimizer": index}
+            if (phase := self.course.phase()) != "train":
+                row["phase"] = phase
+            self.meter.before_step(optimizer, index, row)
+            return row
 
     @guarded()
     def _after(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         with self.meter.clock:
-            self._write(optimizer, row | self.meter.after_step(optimizer, row["optimizer"]), outside)
+            self.meter.after_step(optimizer, row)
+            self._write(optimizer, row, outside)
         if self.course.over and self._complete():
             self._leave()
 
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
             self._trailhead(optimizer)
-        if self.crew.index(optimizer) < 0:
-            self.constructed(optimizer, "")
         index = self.crew.index(optimizer)
+        if index < 0:
+            self.constructed(optimizer, "")
+            index = self.crew.index(optimizer)
         if self.course.overrun(index):
             self._leave()
         self.course.step(index)
@@ -218,8 +230,6 @@ class Probe:
             row["micro"] = len(losses)
         if self.schedule_steps:
             row["scheduler"] = self.schedule_steps
-        if (phase := self.course.phase()) != "train":
-            row["phase"] = phase
         self._lost, self.schedule_steps = [], 0
         self.ledger.row(row)
 
@@ -313,8 +323,6 @@ class Probe:
         return self._thread != threading.get_ident()
 
     def _ahead_at_rest(self) -> bool:
-        if self.course.leg is NOTHING:
-            return False
         return self.course.phase(self.course.tick + (not self.course.tick or self._complete())) != "train"
 
     def _complete(self) -> bool:
