@@ -25,7 +25,8 @@ BROKEN_BY = 0.5  # of the first loss above it: the ramp has broken the training
 FIRST_OFFSETS = tuple(-step / 2 for step in range(7))  # decades below the break
 NEXT_OFFSETS = ((-0.5, -0.25, 0.0, 0.25), (-0.25, 0.0, 0.25))  # decades round the best so far
 LENGTHS = ((0.1, 300), (0.25, 1000), (0.5, 3000))  # of each rung: share of the run, steps at most
-EXTENSIONS = 2  # so often the first rung is continued downwards while its lowest candidate is the best
+EXTENSIONS = 2  # so often the first rung is continued while the best candidate is its lowest or its highest
+FURTHER = {-1: (1, 2, 3), 1: (1,)}  # by how many half decades: above the ramp's break a careful one at a time
 WARMUP = 0.05
 HORIZON = 0.32  # the best rate falls as length to the power of minus this (Bjorck et al., ICLR 2025)
 
@@ -96,8 +97,8 @@ def search(runner: Runner, point: Point, steps: int, clip: float | None = 1.0) -
         offsets, centre = (FIRST_OFFSETS, top) if not number else (NEXT_OFFSETS[number - 1], rungs[-1].best)
         rung = climb_rung(runner, point, [centre * 10**offset for offset in offsets], length, clip, f"rung{number + 1}")
         spent += cost(rung)
-        while not number and rung.edge and len(rung.scale) < len(offsets) + 3 * EXTENSIONS:
-            further = [rung.best * 10 ** (rung.edge * step / 2) for step in (1, 2, 3)]
+        while not number and rung.edge and len(rung.scale) < len(offsets) + EXTENSIONS * len(FURTHER[rung.edge]):
+            further = [rung.best * 10 ** (rung.edge * step / 2) for step in FURTHER[rung.edge]]
             more = climb_rung(runner, point, further, length, clip, f"rung1-{len(rung.scale)}")
             spent, rung = spent + cost(more), joined(rung, more)
         rungs.append(rung)
