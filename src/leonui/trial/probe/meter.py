@@ -12,7 +12,7 @@ from leonui.trial.probe.stale import StaleGradient
 from leonui.trial.probe.targets import Targets
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
-SHARE, PER_STEP = 0.0015, 3e-6  # of the run's time, and seconds a step: what each measurement may cost
+SHARE, PER_STEP = 0.0015, 1e-6  # of the run's time, and seconds a step: what each measurement may cost
 PATIENCE = 8  # steps until an allowance that did not suffice is looked at again: looking costs time, too
 
 
