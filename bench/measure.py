@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
-import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,16 +35,3 @@ def write(name: str, rows: list[dict[str, Any]]) -> None:
     """Leave the rows as JSON, with the machine."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
-
-
-def seconds(command: Sequence[str], **options: Any) -> float:
-    """The wall time of a command that succeeds."""
-    began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    return time.perf_counter() - began
-
-
-def children_cpu() -> float:
-    """Processor seconds of all children that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

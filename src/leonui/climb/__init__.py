@@ -128,7 +128,7 @@ class Climb:
         if self.baseline.processes > 1:
             words = mark("{count} processes train here: the losses are those of the first")
             self._note(words, count=self.baseline.processes)
-        if record.last("end").get("reason") == "budget" or self.wishes.steps:
+        if record.last("end").get("reason") in ("budget", "stopped"):
             self._note(mark("the budget ended the baseline after {steps} steps"), steps=self.steps)
 
     def _note(self, template: str, **evidence: Any) -> None:

@@ -26,7 +26,6 @@ class Clock:
         """Begin anew: nothing spent yet."""
         self._began = self._entered = perf_counter()
         self.spent = 0.0
-        self.earned = 0.0
 
     @property
     def elapsed(self) -> float:
