@@ -16,7 +16,7 @@ STAIRCASE = """
 __main__
 cli
 command
-terminal
+preview terminal
 climb
 doctor finder report
 trial.live trial.runner trial.inject
@@ -25,7 +25,9 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
-schedule
+optim
+engine
+rules schedule clip
 finding runs
 record words machine
 """
@@ -36,6 +38,8 @@ hooks meter
 act targets stale ledger course seeds crew
 tensors compiled
 """
+# packages whose files may know each other
+KEEPS_HOUSE = ("climb", "doctor", "report", "schedule", "conformance", "optim", "engine", "rules")
 # what may know fewer than everything below it
 ONLY = {"report": {"record", "finding", "words"}, "trial.call": set(), "machine": set()}
 GROUND = ("record", "finding", "schedule", "words", "runs", "machine", "report")
@@ -99,7 +103,7 @@ def offences(name: str, source: str) -> list[str]:
             heights = levels(PROBE)
             here, there = ((one + ".__init__").split(".")[2] for one in (name, target))
         ours, theirs = step(here, heights), step(there, heights)
-        inside = ours == theirs and ours in ("climb", "doctor", "report")
+        inside = ours == theirs and ours in KEEPS_HOUSE
         below = None not in (ours, theirs) and heights[theirs] < heights[ours] and theirs in ONLY.get(ours, {theirs})
         if not (inside or below):
             found.append(f"leonui.{name}:{line} imports leonui.{target}")
@@ -205,10 +209,14 @@ def docstrings(path: Path, tree: ast.Module) -> list[str]:
         if not (said or "").partition("\n")[0].rstrip().endswith((".", "?", "!")):
             yield f"{path.name}: {name}"
         for child in node.body if isinstance(node, ast.Module | ast.ClassDef) else []:
-            if isinstance(child, DOCUMENTED) and not child.name.startswith("_"):
+            if isinstance(child, DOCUMENTED) and not child.name.startswith("_") and not overloads(child):
                 yield from visit(child, child.name)
 
     return list(visit(tree, "the module"))
+
+
+def overloads(node: ast.AST) -> bool:
+    return any(ast.unparse(one) == "overload" for one in getattr(node, "decorator_list", ()))
 
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from leonui.finding import Finding as Finding
     from leonui.record import Record as Record
-    from leonui.schedule import Schedule as Schedule
+    from leonui.schedule.phase import Schedule as Schedule
     from leonui.trial.intervention import Intervention as Intervention
     from leonui.trial.live import watch as watch
     from leonui.trial.probe import log as log
@@ -27,7 +27,7 @@ _HOMES = {
     "Program": "trial.program",
     "Record": "record",
     "Runner": "trial.runner",
-    "Schedule": "schedule",
+    "Schedule": "schedule.phase",
     "Trial": "trial.trial",
     "log": "trial.probe",
     "watch": "trial.live",

@@ -112,6 +112,20 @@ def report(
     ctx.exit(write_report_of(run, place, output, lang, as_json))
 
 
+@cli.command()
+@click.argument("spec")
+@click.option("--lr", type=float, default=1.0, show_default=True, help="The learning rate that is multiplied.")
+@click.option("--steps", type=click.IntRange(1), help="How many to draw; default: all, and what holds after them.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write it to a file: .html or .json.")
+@JSON
+@click.pass_context
+def schedule(ctx: click.Context, spec: str, lr: float, steps: int | None, output: str | None, as_json: bool) -> None:
+    """Draw a learning rate schedule: SPEC is "warmup(100) > cosine(1000)" or the like."""
+    from leonui.command import draw_schedule
+
+    ctx.exit(draw_schedule(spec, lr, steps, output, as_json))
+
+
 def main() -> None:
     """The program ``leonui``."""
     cli(prog_name="leonui")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 from leonui import __version__, runs
 from leonui.record import Record, encode
-from leonui.terminal import TerminalGuide, fail, show_climb
+from leonui.terminal import TerminalGuide, fail, show, show_climb, speaks_braille
 from leonui.trial.plan import Plan
 from leonui.trial.process import launch
 from leonui.trial.program import Program
@@ -141,6 +142,35 @@ def write_report_of(run: str, place: str | None, output: str | None, lang: str |
         encoding="utf-8",
     )
     sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
+    return 0
+
+
+def draw_schedule(spec: str, lr: float, steps: int | None, output: str | None, as_json: bool) -> int:
+    """The command ``leonui schedule``."""
+    from leonui import preview
+    from leonui.schedule import parse
+
+    try:
+        drawn = parse(spec)
+    except ValueError as error:
+        return fail(str(error), 2)
+    if not math.isfinite(lr):
+        return fail(f"--lr {lr} is no learning rate; give a number like 0.1", 2)
+    if output and Path(output).suffix not in (".html", ".json"):
+        return fail(f"cannot draw to {output}; name a file that ends in .html or .json", 2)
+    steps = steps or preview.horizon(drawn)
+    said = {"schedule": spec, "phases": drawn.to_json(), "lr": lr, "output": output}
+    values = json.dumps(said | {"rows": preview.rows(drawn, steps, lr)}) + "\n"
+    try:
+        if output:
+            text = values if output.endswith(".json") else preview.page(drawn, steps, lr, spec)
+            Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        return fail(f"cannot write {output}: {error}", 1)
+    if as_json:
+        sys.stdout.write(values)
+    else:
+        show(preview.terminal(drawn, steps, lr, plain=not speaks_braille()), output)
     return 0
 
 

@@ -86,7 +86,7 @@ def search(runner: Runner, point: Point, steps: int, clip: float | None = 1.0) -
     length = min(max(round(steps / 5), RAMP_STEPS[0]), RAMP_STEPS[1])
     ramp = runner.branch(point, {"ramp": ramped(low, high, length) & Intervention(clip=clip, stop=length)})[0].record
     spent += dry.steps + ramp.steps
-    scales = tuple(low * (high / low) ** ((i + 0.5) / length) for i in range(len(ramp.losses())))
+    scales = tuple(low * (high / low) ** ((i + 1) / length) for i in range(len(ramp.losses())))
     losses = tuple(ramp.losses())
     top = breaking(scales, losses)
     rungs: list[Rung] = []

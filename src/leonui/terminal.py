@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from leonui.record import Row
 from leonui.trial.trial import Trial
@@ -116,6 +117,19 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
     console.print(say(mark("Steps: baseline {baseline}, search {search}, final {final}."), **steps))
     if result.get("report"):
         console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+
+
+def show(chart: Text, path: str | None = None) -> None:
+    """Print a drawn chart as it is, and where it was written to."""
+    console = Console(highlight=False)
+    console.print(chart, soft_wrap=True)
+    if path:
+        console.print(escape(path), soft_wrap=True)
+
+
+def speaks_braille() -> bool:
+    """Whether the terminal can print letters beyond ASCII."""
+    return Console().encoding.lower().startswith("utf")
 
 
 def figures(result: dict[str, Any], lang: str) -> str:

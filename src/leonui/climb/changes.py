@@ -26,7 +26,7 @@ def changes(record: Record, scale: float, steps: int, clip: float | None) -> lis
 def schedule_code(steps: int) -> str:
     """The climb's warm-up and decay as one line of torch."""
     warmup = max(1, round(WARMUP * steps))
-    rise, fall = f"(t + 0.5) / {warmup}", f"({steps} - t - 0.5) / {steps - warmup}"
+    rise, fall = f"(t + 1) / {warmup}", f"({steps} - t) / {steps - warmup}"
     schedule = f"torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: max(0.0, min({rise}, {fall})))"
     return f"{schedule}, stepped after each optimizer.step()"
 

@@ -1,0 +1,172 @@
+"""A rule as one numba kernel that walks over all tensors of all groups, a few threads side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from leonui.engine.graph import trace
+from leonui.engine.seat import Pace, Seat, local
+from leonui.engine.source import CHUNK, Layout
+from leonui.engine.source import load as load_kernel
+from leonui.engine.storage import is_dense
+
+ALONE = 1 << 17  # below so many elements waking a second thread costs more than it brings
+DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
+
+
+def refusal(seat: Seat) -> str | None:
+    """Why this machine cannot walk with a parameter, or None if it can."""
+    p = seat.p
+    if seat.rule.whole:
+        return f"{seat.rule.name} sees whole matrices"
+    if p.device.type != "cpu":
+        return f"on {p.device.type}"
+    p = local(p)
+    if p.dtype not in DTYPES:
+        return f"{str(p.dtype).removeprefix('torch.')} parameters"
+    return None if is_dense(p) else "a layout with gaps"
+
+
+def layout(seat: Seat) -> Layout:
+    """How the arrays of a seat are stored."""
+    kind = DTYPES[local(seat.p).dtype]
+    parameter = seat.storage.rounding if kind == "bfloat16" else kind
+    return Layout(seat.rule, parameter, tuple((symbol, _kind(seat, slot)) for symbol, slot in seat.slots.items()))
+
+
+def _kind(seat: Seat, slot: Any) -> str:
+    dtype = local(seat.state[slot.key]).dtype
+    coded = {torch.uint8: slot.average, torch.bfloat16: "stochastic"}
+    return coded.get(dtype) or DTYPES[dtype]
+
+
+class Cpu:
+    """Seats of one layout, as tables of addresses and numbers that the kernel reads."""
+
+    name = "numba"
+
+    def __init__(self, seats: list[Seat]):
+        self.seats = seats
+        self.layout = layout(seats[0])
+        self.graph = trace(self.layout.rule)
+        self.kernel = load_kernel(self.layout)
+        self.kept = [tensor for seat in seats for tensor in self._kept(seat)]
+        self.strides = [local(seat.p).stride() for seat in seats]
+        self.parameters = [seat.p for seat in seats]
+        rest = [_pointers(self._kept(seat)) for seat in seats]
+        self.address = np.array([[0, *row] for row in rest], dtype=np.int64).reshape(len(seats), -1)
+        self.pointers = _pointers(self.kept)
+        self.count = sum(local(seat.p).numel() for seat in seats)
+        self.part = _parts([local(seat.p).numel() for seat in seats])
+        self.groups = list({id(seat.group): seat for seat in seats}.values())
+        lanes = {id(seat.group): lane for lane, seat in enumerate(self.groups)}
+        self.lane = np.array([lanes[id(seat.group)] for seat in seats])
+        self.ids = np.array([seat.number for seat in seats], dtype=np.uint32)
+        self.seeds = np.zeros(len(seats), dtype=np.uint32)
+        self.table = np.empty((len(seats), self.kernel.COLUMNS), np.float64 if self.layout.wide else np.float32)
+        self.nothing = np.zeros((len(seats), len(self.graph.reductions)))
+        self.out = np.empty((len(self.part), 3))
+        self.gradients: list[Tensor] = []
+
+    def _kept(self, seat: Seat) -> list[Tensor]:
+        """Every tensor of a seat but the gradient, in the order of the table of addresses."""
+        slots = seat.rule.slots
+        keys = {symbol: slots[symbol].key for symbol, _ in self.layout.state}
+        keys |= {f"{symbol}.scales": f"{key}_scale" for symbol, key in keys.items()}
+        keys |= {"t": "step", "p.rest": "compensation"} | {s: slots[s].key for s in self.graph.numbers}
+        return [seat.p if name == "p" else seat.state[keys[name]] for name in self.layout.addresses[1:]]
+
+    def fits(self) -> bool:
+        """Whether everything still lies where the tables say, and put in where the gradients lie now."""
+        if _pointers(self.kept) != self.pointers:
+            return False
+        dtype = self.parameters[0].dtype
+        gradients = zip(self.seats, [p.grad for p in self.parameters], self.strides, strict=True)
+        self.gradients = [
+            g if type(g) is Tensor and g.stride() == stride and g.dtype is dtype else _like(seat)
+            for seat, g, stride in gradients
+        ]
+        self.address[:, 0] = _pointers(self.gradients)
+        return True
+
+    def squares(self) -> Tensor:
+        """The sum of squares of each gradient (float64, one a seat), of this process's part."""
+        out = np.empty(len(self.part))
+        self._run(lambda first, last: self.kernel.measure(first, last, self.part, self.address, out))
+        return torch.from_numpy(_by_seat(out[:, None], self.part, len(self.seats))[:, 0])
+
+    def sums(self, pace: Pace) -> Tensor:
+        """What the rule must know before it walks: float64, one row a seat, of this process's part."""
+        self._fill(pace, self.nothing, False)
+        out = np.empty((len(self.part), len(self.graph.reductions)))
+        self._run(lambda a, z: self.kernel.reduce(a, z, self.part, self.address, self.table, out))
+        return torch.from_numpy(_by_seat(out, self.part, len(self.seats)))
+
+    def walk(self, pace: Pace, sums: Tensor | None) -> Tensor:
+        """Take the step; squares of update and weights, and how many weights stayed as they were (float64)."""
+        self._fill(pace, self.nothing if sums is None else sums.numpy(), True)
+        out, kernel = self.out, self.kernel
+        self._run(lambda a, z: kernel.update(a, z, self.part, self.address, self.table, self.seeds, out))
+        return torch.from_numpy(out.sum(0))
+
+    def _cuts(self, threads: int) -> list[int]:
+        """Where to cut the list of parts so that every thread has as many elements."""
+        reached = np.cumsum(self.part[:, 2])
+        return [0, *np.searchsorted(reached, self.count * np.arange(1, threads) / threads), len(self.part)]
+
+    def _fill(self, pace: Pace, sums: np.ndarray, commit: bool) -> None:
+        rows = np.array([[float(x) for x in seat.numbers(pace).values()] for seat in self.groups])
+        self.kernel.numbers(self.address, rows, self.lane, self.ids, sums, commit, self.table, self.seeds)
+
+    def _run(self, loop: Callable[[int, int], Any]) -> None:
+        """Run a loop over all parts, split between threads if there is enough to do."""
+        threads = min(torch.get_num_threads(), self.count // ALONE)
+        if threads < 2:
+            loop(0, len(self.part))
+            return
+        cuts = self._cuts(threads)
+        waiting = [_pool().submit(loop, *cut) for cut in pairwise(cuts[1:])]
+        loop(cuts[0], cuts[1])
+        for one in waiting:
+            one.result()
+
+
+def _pointers(tensors: list[Any]) -> list[int]:
+    return [x.data_ptr() or (x._local_tensor.data_ptr() if hasattr(x, "_local_tensor") else 0) for x in tensors]
+
+
+def _like(seat: Seat) -> Tensor:
+    """A gradient in the layout and dtype of its parameter: the same one, or a copy."""
+    g, p = local(seat.g), local(seat.p)
+    return g if g.stride() == p.stride() and g.dtype is p.dtype else torch.empty_like(p).copy_(g)
+
+
+def _parts(sizes: list[int]) -> np.ndarray:
+    """Rows of (seat, first element, count), none longer than a chunk."""
+    rows = [(j, o, min(CHUNK, n - o)) for j, n in enumerate(sizes) for o in range(0, n, CHUNK)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _by_seat(values: np.ndarray, part: np.ndarray, count: int) -> np.ndarray:
+    """Sums over the parts of each seat, always in the same order."""
+    out = np.zeros((count, values.shape[1]))
+    np.add.at(out, part[:, 0], values)
+    return out
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="leonui")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,103 @@
+"""A rule as torch operations: the reference, for any device, dtype and layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from leonui.engine import storage
+from leonui.engine.graph import evaluate, summed, trace
+from leonui.engine.seat import Pace, Seat, local
+
+
+class Eager:
+    """Walks tensor by tensor."""
+
+    name = "eager"
+
+    def __init__(self, seats: list[Seat]):
+        self.seats = seats
+        self.count = sum(local(seat.p).numel() for seat in seats)
+
+    def fits(self) -> bool:
+        """It holds no addresses: it always fits."""
+        return True
+
+    def squares(self) -> Tensor:
+        """The sum of squares of each gradient (float64, one a seat), of this process's part."""
+        return torch.stack([local(seat.g).double().square().sum() for seat in self.seats])
+
+    def sums(self, pace: Pace) -> Tensor:
+        """What the rule must know before it walks: float64, one row a seat, of this process's part."""
+        rows = [[summed(node, self._known(seat, pace)) for node in _reductions(seat)] for seat in self.seats]
+        return torch.tensor(rows, dtype=torch.float64)
+
+    def walk(self, pace: Pace, sums: Tensor | None) -> Tensor:
+        """Take the step; squares of update and weights, and how many weights stayed as they were (float64)."""
+        return torch.stack([self._step(seat, pace, i, sums) for i, seat in enumerate(self.seats)]).sum(0)
+
+    def _known(self, seat: Seat, pace: Pace) -> dict[Any, Any]:
+        """All that a rule may ask for, by name."""
+        part = (lambda x: x.detach()) if seat.rule.whole else local
+        known: dict[Any, Any] = seat.numbers(pace)
+        state = {symbol: _load(seat, slot, part) for symbol, slot in seat.rule.slots.items()}
+        p = part(seat.p)
+        known["p"] = storage.load_pair(p, part(seat.state["compensation"])) if seat.pair else storage.load(p)
+        known["g"] = storage.load(part(seat.g)) * known["scale"] + known["couple"] * known["p"]
+        known["t"] = float(seat.state["step"]) + 1 if seat.p.device.type == "cpu" else seat.state["step"] + 1
+        return known | state
+
+    def _step(self, seat: Seat, pace: Pace, row: int, sums: Tensor | None) -> Tensor:
+        known = self._known(seat, pace)
+        if seat.rule.whole:
+            direction, *new = seat.rule(*(known[name] for name in seat.rule.asks))
+        else:
+            graph = trace(seat.rule)
+            known |= dict(zip(graph.reductions, sums[row].tolist() if sums is not None else [], strict=True))
+            direction, *new = (evaluate(node, known) for node in (graph.direction, *graph.state.values()))
+        moved = known["keep"] * known["p"] - known["lr"] * direction
+        seat.state["step"] += 1
+        for number, (slot, value) in enumerate(zip(seat.rule.slots.values(), new, strict=True), 1):
+            _store(seat, slot, value, number)
+        return _settle(seat, known["p"], moved)
+
+
+def _reductions(seat: Seat) -> tuple[Any, ...]:
+    return () if seat.rule.whole else trace(seat.rule).reductions
+
+
+def _load(seat: Seat, slot: Any, part: Any) -> Any:
+    if slot.key not in seat.state:
+        return None
+    x = seat.state[slot.key]
+    if slot.uniform:
+        return float(x) if x.device.type == "cpu" else x
+    return storage.load(part(x), seat.state.get(f"{slot.key}_scale"), slot.average == "signed")
+
+
+def _store(seat: Seat, slot: Any, value: Any, number: int) -> None:
+    x = seat.state.get(slot.key)
+    if x is None:
+        return
+    if slot.uniform:
+        x.fill_(value)
+        return
+    seed = storage.seed_of(int(seat.state["step"]), seat.number, number) if x.dtype.itemsize < 4 else 0
+    part = x.detach() if seat.rule.whole else local(x)
+    storage.store(value, part, seed, seat.state.get(f"{slot.key}_scale"), slot.average == "signed")
+
+
+def _settle(seat: Seat, before: Tensor, after: Tensor) -> Tensor:
+    """Put the parameter where it has come to, and measure the way."""
+    p, before, after = local(seat.p), local(before), local(after)
+    old = p.clone()
+    if seat.pair:
+        storage.store_pair(after, p, local(seat.state["compensation"]))
+    elif p.dtype is torch.bfloat16 and seat.storage.rounding == "stochastic":
+        storage.store_stochastic(after, p, storage.seed_of(int(seat.state["step"]), seat.number, 0))
+    else:
+        p.copy_(after)
+    moved, size = (x.square().sum(dtype=torch.float64) for x in (after - before, after))
+    return torch.stack([moved, size, (p == old).sum(dtype=torch.float64)])

@@ -1,0 +1,217 @@
+"""The one torch optimizer: groups, closures, clipping, schedule, the finite guard, statistics. It names no rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+
+from leonui.clip import factor
+from leonui.engine import machines, shards
+from leonui.engine.averages import shown
+from leonui.engine.caution import caution
+from leonui.engine.saved import adopt
+from leonui.engine.seat import Pace, Seat
+from leonui.engine.stats import Stats
+from leonui.engine.storage import Storage
+from leonui.rules.rule import Rule
+
+DECAYS = ("decoupled", "coupled", "independent")
+
+
+class Options(TypedDict, total=False):
+    """What every optimizer takes beside its own hyper-parameters.
+
+    clip_norm: largest global norm of the gradients (None). schedule: step -> multiplier of lr (None). decay:
+    "decoupled", "coupled" (added to the gradient) or "independent" of lr. state: "fp32", "bf16" or "8bit". rounding:
+    "nearest", "stochastic" or "kahan", for bfloat16 parameters. maximize (False). guard: leave out a step whose
+    gradients are not finite (True).
+    """
+
+    clip_norm: float | None
+    schedule: Callable[[int], float] | None
+    decay: str
+    state: str
+    rounding: str
+    maximize: bool
+    guard: bool
+
+
+class Engine(torch.optim.Optimizer):
+    """Runs a rule, or the rule that ``rule(parameter, group)`` chooses, over all parameters.
+
+    Dtypes: float32, float64, bfloat16, float16, complex (element-wise rules see real and imaginary parts). State is
+    float32 (float64 for float64 parameters) unless ``state`` says otherwise. Raises ValueError for a sparse gradient.
+    """
+
+    _step_supports_amp_scaling = True
+
+    def __init__(
+        self,
+        params: Any,
+        rule: Rule | Callable[[Tensor, dict[str, Any]], Rule],
+        defaults: dict[str, Any],
+        options: Options,
+    ):
+        self.rule = rule
+        self.clip_norm = options.pop("clip_norm", None)
+        self.schedule = options.pop("schedule", None)
+        self.guard = options.pop("guard", True)
+        self.storage = Storage(options.pop("state", "fp32"), options.pop("rounding", "nearest"))
+        self.stats = Stats()
+        self._machines: list[Any] = []
+        self._seated: list[Tensor] = []
+        self._count: int | None = None
+        self._shown: list[Tensor] | None = None
+        _check(defaults | dict(options), self.clip_norm)
+        super().__init__(params, {"maximize": False, **defaults, **options})
+        caution(self)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own; as in torch."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        if group["decay"] == "independent":
+            group.setdefault("initial_lr", float(group["lr"]))
+        self._machines, self._seated = [], []
+
+    @property
+    def engine(self) -> str:
+        """Which machine runs which parameters, and why not the fastest where it is not."""
+        return machines.describe(self._seats(p for group in self.param_groups for p in group["params"]))
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken; it is in the state, so a resumed run goes on from it."""
+        if self._count is None:
+            self._count = max((int(state["step"]) for state in self.state.values() if "step" in state), default=0)
+        return self._count
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """Take one step downhill (uphill if ``maximize``); returns what the closure returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self.advance([p for group in self.param_groups for p in group["params"] if p.grad is not None])
+        return loss
+
+    def _seats(self, parameters: Iterable[Tensor]) -> list[Seat]:
+        wanted = set(parameters)
+        every = [(p, group) for group in self.param_groups for p in group["params"]]
+        return [
+            Seat(p, group, self.state[p] if p.grad is not None else {}, self.rule_of(p, group), number, self.storage)
+            for number, (p, group) in enumerate(every)
+            if p in wanted
+        ]
+
+    def rule_of(self, p: Tensor, group: dict[str, Any]) -> Rule:
+        """The rule that a parameter follows."""
+        return self.rule if isinstance(self.rule, Rule) else self.rule(p, group)
+
+    def _roster(self, parameters: list[Tensor]) -> list[Any]:
+        """The machines for those parameters; the last ones, if these are the same and all lies where it lay."""
+        same = len(parameters) == len(self._seated) and all(map(lambda a, b: a is b, parameters, self._seated))
+        if not (same and all(machine.fits() for machine in self._machines)):
+            self._machines, self._seated = machines.assign(self._seats(parameters)), parameters
+            if not all(machine.fits() for machine in self._machines):
+                raise RuntimeError("the gradients changed while the optimizer read them; step() from one thread only")
+        return self._machines
+
+    def advance(self, parameters: list[Tensor], norm: float | None = None) -> float:
+        """Step some parameters; returns the norm of their gradients. ``norm`` is what to clip by, if not by that."""
+        crew = self._roster(parameters)
+        if not crew:
+            return 0.0
+        scale, found = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
+        unscale = 1.0 if scale is None else 1.0 / float(scale)
+        measured = self.clip_norm is not None or self.guard
+        own = unscale * math.sqrt(float(shards.total([m.squares() for m in crew], crew))) if measured else math.nan
+        if (found is not None and float(found)) or (self.guard and not math.isfinite(own)):
+            self.stats = Stats(grad_norm=own, skipped=self.stats.skipped + 1)
+            return 0.0
+        share = 1.0 if self.clip_norm is None else float(factor(own if norm is None else norm, self.clip_norm))
+        done = self.steps if len(parameters) > 1 else int(self.state[parameters[0]]["step"])
+        pace = Pace(unscale * share, self.schedule(done) if self.schedule else 1.0)
+        sums = shards.sums(crew, pace)
+        figures = shards.total_of([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew).tolist()
+        self._count = max(self.steps, done + 1)
+        self.stats = _stats(own, share, figures, sum(m.count for m in crew), self.stats.skipped)
+        return own
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the weights are the averaged point, for rules that walk with two (Schedule-Free); bit-exact after.
+
+        For other rules it changes nothing. Do not step inside it.
+        """
+        kept = shown(self._seats(list(self.state)))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for p, old in kept:
+                    p.copy_(old)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what this or torch's own optimizer of that rule saved; state keeps its dtype and takes p's layout."""
+        given: dict[str, Any] = {}
+        hook = self.register_load_state_dict_pre_hook(lambda _, final: given.update(final))
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            hook.remove()
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        saved = [i for group in given["param_groups"] for i in group["params"]]
+        for seat, key in zip(self._seats(parameters), saved, strict=True):
+            if key in given["state"]:
+                seat.state = self.state[seat.p]
+                adopt(seat, given["state"][key])
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {name: getattr(self, name) for name in ("rule", "clip_norm", "schedule", "guard", "storage", "stats")}
+        return {**super().__getstate__(), **kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+        self._machines, self._seated, self._count, self._shown = [], [], None, None
+
+
+def _stats(norm: float, share: float, figures: list[float], count: int, skipped: int) -> Stats:
+    moved, size, same = figures
+    return Stats(norm, share, math.sqrt(moved), math.sqrt(size), same / max(1, count), skipped)
+
+
+def _check(settings: dict[str, Any], clip_norm: float | None) -> None:
+    if settings["decay"] not in DECAYS:
+        raise ValueError(f"decay={settings['decay']!r} is not known; choose one of {', '.join(DECAYS)}")
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"clip_norm={clip_norm} would stop every step; give a norm above 0, or None")
+    for name in ("lr", "weight_decay", "eps"):
+        value = settings.get(name, 0.0)
+        if isinstance(value, (int, float)) and not value >= 0:
+            raise ValueError(f"{name}={value} is below 0; give 0 or more")
+    for i, beta in enumerate(settings.get("betas", ()), 1):
+        if not 0 <= beta < 1:
+            raise ValueError(f"betas[{i - 1}]={beta} is not a share of the past; give 0 <= beta < 1")
+    for name in ("momentum", "beta", "alpha", "rho"):
+        if not 0 <= settings.get(name, 0.0) < 1:
+            raise ValueError(f"{name}={settings[name]} is not a share of the past; give 0 <= {name} < 1")
+
+
+def coupled(options: Options) -> Options:
+    """Options whose decay, unless it was chosen, is added to the gradient."""
+    return {"decay": "coupled", **options}
+
+
+def decoupled(options: Options) -> Options:
+    """Options whose decay, unless it was chosen, acts on the weights alone."""
+    return {"decay": "decoupled", **options}

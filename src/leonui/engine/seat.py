@@ -1,0 +1,121 @@
+"""One parameter with all that a step needs to know of it, and the numbers that its group gives to its rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from leonui.engine.storage import SMALL, Storage, blocks, is_dense
+from leonui.rules.rule import Rule, Slot
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far this step goes: the factor on gradients (unscaling and clipping), and the schedule's on the rate."""
+
+    scale: Any = 1.0
+    multiplier: float = 1.0
+
+
+@dataclass(eq=False)
+class Seat:
+    """A parameter, its group and state, its rule, its number in the optimizer, and how its numbers are kept."""
+
+    p: Tensor
+    group: dict[str, Any]
+    state: dict[str, Any]
+    rule: Rule
+    number: int
+    storage: Storage
+
+    @property
+    def g(self) -> Tensor:
+        """The gradient; refused if it is sparse."""
+        g = self.p.grad
+        assert g is not None
+        if g.layout is not torch.strided:
+            raise ValueError(
+                f"parameter {self.number} of shape {tuple(self.p.shape)} has a sparse gradient, and {self.rule.name} "
+                "needs a dense one; build its layer with sparse=False, or give it to torch.optim.SparseAdam"
+            )
+        return g
+
+    @property
+    def pair(self) -> bool:
+        """Whether a second bfloat16 holds what the parameter is short of."""
+        return self.storage.rounding == "kahan" and self.p.dtype is torch.bfloat16
+
+    @property
+    def slots(self) -> dict[str, Slot]:
+        """The slots that are tensors and exist for this parameter, by symbol."""
+        return {s: slot for s, slot in self.rule.slots.items() if not slot.uniform and slot.key in self.state}
+
+    def prepare(self) -> None:
+        """Create what is missing of the state."""
+        if "step" not in self.state:
+            self.state["step"] = torch.zeros((), dtype=torch.float32, device=self.p.device)
+        for slot in self.rule.slots.values():
+            if slot.key not in self.state:
+                self._begin(slot)
+        if self.pair and "compensation" not in self.state:
+            self.state["compensation"] = torch.zeros_like(self.p, requires_grad=False)
+
+    def _begin(self, slot: Slot) -> None:
+        p, kind, start = self.p.detach(), self.kind(slot), slot.start
+        if callable(start):
+            first = start(p)
+            if first is not None:
+                self.state[slot.key] = first.to(kind)
+        elif slot.uniform:
+            value = float(self.group[start] if isinstance(start, str) else start)
+            self.state[slot.key] = torch.tensor(value, dtype=torch.float64, device=p.device)
+        elif start == "p":
+            self.state[slot.key] = p.to(kind, copy=True)
+        else:
+            value = float(self.group[start] if isinstance(start, str) else start)
+            self.state[slot.key] = torch.full_like(p, 0 if kind is torch.uint8 else value, dtype=kind)
+            if kind is torch.uint8:
+                self.state[f"{slot.key}_scale"] = torch.zeros(blocks(p.numel()), device=p.device)
+
+    def kind(self, slot: Slot) -> torch.dtype:
+        """How a tensor of the state is stored; a copy of the parameter is always kept in full."""
+        p = self.p
+        if p.is_complex() or p.dtype is torch.float64:
+            return p.dtype
+        if self.storage.state == "fp32" or not isinstance(slot.start, float):
+            return torch.float32
+        if self.storage.state == "bf16":
+            return torch.bfloat16
+        eight = slot.average and p.numel() >= SMALL and is_dense(p) and not hasattr(p, "to_local")
+        return torch.uint8 if eight else torch.float32
+
+    def numbers(self, pace: Pace) -> dict[str, Any]:
+        """What the engine and the rule need as numbers: scale, couple, keep and lr, then the hyper-parameters."""
+        group, rule = self.group, self.rule
+        lr = group["lr"] * pace.multiplier
+        hypers = {name: hyper(group, name) for name in rule.hypers}
+        decay = 0.0 if "weight_decay" in hypers else group.get("weight_decay", 0.0)
+        mode = group.get("decay", "decoupled")
+        per_step = pace.multiplier * group["lr"] / (group.get("initial_lr") or 1.0) if mode == "independent" else lr
+        return {
+            "scale": -pace.scale if group.get("maximize") else pace.scale,
+            "couple": decay if mode == "coupled" else 0.0,
+            "keep": 1.0 if mode == "coupled" else 1 - per_step * decay,
+            "lr": lr,
+            **hypers,
+        }
+
+
+def hyper(group: dict[str, Any], name: str) -> Any:
+    """A hyper-parameter of a group: beta1, beta2 ... are the members of ``betas``."""
+    return group[name] if name in group else group["betas"][int(name.removeprefix("beta")) - 1]
+
+
+def local(x: Tensor) -> Tensor:
+    """This process's part of a tensor, as real numbers, sharing its memory."""
+    x = x.detach()
+    x = x.to_local() if hasattr(x, "to_local") else x  # type: ignore[operator]
+    return torch.view_as_real(x) if x.is_complex() else x
