@@ -23,19 +23,6 @@ ALONE = 1 << 17  # below so many elements waking a second thread costs more than
 DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
 
 
-def refusal(seat: Seat) -> str | None:
-    """Why this machine cannot walk with a parameter, or None if it can."""
-    p = seat.p
-    if seat.rule.whole:
-        return f"{seat.rule.name} sees whole matrices"
-    if p.device.type != "cpu":
-        return f"on {p.device.type}"
-    p = local(p)
-    if p.dtype not in DTYPES:
-        return f"{str(p.dtype).removeprefix('torch.')} parameters"
-    return None if is_dense(p) else "a layout with gaps"
-
-
 def layout(seat: Seat) -> Layout:
     """How the arrays of a seat are stored."""
     kind = DTYPES[local(seat.p).dtype]
@@ -53,6 +40,24 @@ class Cpu:
     """Seats of one layout, as tables of addresses and numbers that the kernel reads."""
 
     name = "numba"
+
+    @staticmethod
+    def refusal(seat: Seat) -> str | None:
+        """Why this machine cannot walk with a parameter, or None if it can."""
+        p = seat.p
+        if seat.rule.whole:
+            return f"{seat.rule.name} sees whole matrices"
+        if p.device.type != "cpu":
+            return f"on {p.device.type}"
+        p = local(p)
+        if p.dtype not in DTYPES:
+            return f"{str(p.dtype).removeprefix('torch.')} parameters"
+        return None if is_dense(p) else "a layout with gaps"
+
+    @staticmethod
+    def key(seat: Seat) -> Layout:
+        """What seats must share to walk together: how their arrays are stored."""
+        return layout(seat)
 
     def __init__(self, seats: list[Seat]):
         self.seats = seats

@@ -17,6 +17,15 @@ class Eager:
 
     name = "eager"
 
+    @staticmethod
+    def refusal(seat: Seat) -> None:
+        """It takes every parameter."""
+
+    @staticmethod
+    def key(seat: Seat) -> Any:
+        """Seats of one rule walk together."""
+        return seat.rule
+
     def __init__(self, seats: list[Seat]):
         self.seats = seats
         self.count = sum(local(seat.p).numel() for seat in seats)
@@ -31,8 +40,11 @@ class Eager:
 
     def sums(self, pace: Pace) -> Tensor:
         """What the rule must know before it walks: float64, one row a seat, of this process's part."""
-        rows = [[summed(node, self._known(seat, pace)) for node in _reductions(seat)] for seat in self.seats]
-        return torch.tensor(rows, dtype=torch.float64)
+        rows = []
+        for seat in self.seats:
+            known = self._known(seat, pace)
+            rows.append(torch.stack([summed(node, known) for node in _reductions(seat)]))
+        return torch.stack(rows)
 
     def walk(self, pace: Pace, sums: Tensor | None) -> Tensor:
         """Take the step; squares of update and weights, and how many weights stayed as they were (float64)."""
@@ -55,13 +67,22 @@ class Eager:
             direction, *new = seat.rule(*(known[name] for name in seat.rule.asks))
         else:
             graph = trace(seat.rule)
-            known |= dict(zip(graph.reductions, sums[row].tolist() if sums is not None else [], strict=True))
+            if sums is not None:
+                here = sums[row] if seat.p.device.type != "cpu" else sums[row].tolist()
+                known |= dict(zip(graph.reductions, here, strict=True))
             direction, *new = (evaluate(node, known) for node in (graph.direction, *graph.state.values()))
         moved = known["keep"] * known["p"] - known["lr"] * direction
-        seat.state["step"] += 1
+        if pace.go is not None:
+            old = (known[symbol] for symbol in seat.rule.slots)
+            moved, *new = (_if(pace.go, x, y) for x, y in zip((moved, *new), (known["p"], *old), strict=True))
+        seat.state["step"] += 1 if pace.go is None else pace.go
         for number, (slot, value) in enumerate(zip(seat.rule.slots.values(), new, strict=True), 1):
             _store(seat, slot, value, number)
         return _settle(seat, known["p"], moved)
+
+
+def _if(go: Tensor, new: Any, old: Any) -> Any:
+    return None if old is None else torch.where(go, torch.as_tensor(new, device=go.device), old)
 
 
 def _reductions(seat: Seat) -> tuple[Any, ...]:

@@ -1,14 +1,15 @@
-"""Which machine walks with which parameters, and why."""
+"""Which machine walks with which parameters, and why: the first of the ladder that does not refuse."""
 
 from __future__ import annotations
 
 from collections import Counter
+from importlib import import_module
 from typing import Any
 
-from leonui.engine.eager import Eager
 from leonui.engine.seat import Seat
 from leonui.engine.shards import spread
-from leonui.rules.rule import Rule
+
+LADDER = ("cpu.Cpu", "eager.Eager")  # imported when first asked: numba takes a second to load
 
 
 def assign(seats: list[Seat]) -> list[Any]:
@@ -16,34 +17,32 @@ def assign(seats: list[Seat]) -> list[Any]:
     crews: dict[Any, list[Seat]] = {}
     for seat in seats:
         seat.prepare()
-        crews.setdefault(_crew(seat), []).append(seat)
-    return [_machine(key)(crew) for key, crew in crews.items()]
-
-
-def _crew(seat: Seat) -> Any:
-    from leonui.engine.cpu import layout, refusal
-
-    spread_over = spread(seat.p) if hasattr(seat.p, "placements") else None
-    return (layout(seat) if refusal(seat) is None else seat.rule), spread_over
-
-
-def _machine(key: Any) -> Any:
-    from leonui.engine.cpu import Cpu
-
-    return Eager if isinstance(key[0], Rule) else Cpu
+        machine, _ = _choose(seat)
+        shards = spread(seat.p) if hasattr(seat.p, "placements") else None
+        crews.setdefault((machine, machine.key(seat), shards), []).append(seat)
+    return [machine(crew) for (machine, *_), crew in crews.items()]
 
 
 def describe(seats: list[Seat]) -> str:
-    """For each machine how many tensors and elements it has, and why the last ones are not with the first."""
-    from leonui.engine.cpu import refusal
-
-    counts: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
+    """For each machine how many tensors and elements it has, and why none of the ladder above it has them."""
+    tensors: Counter[str] = Counter()
+    elements: Counter[str] = Counter()
     for seat in seats:
-        why = refusal(seat)
-        name = "numba" if why is None else f"eager ({why})"
-        counts[name] += 1
-        sizes[name] += seat.p.numel()
-    return "; ".join(
-        f"{name}: {counts[name]} tensors, {sizes[name]:,} elements" for name in sorted(counts, reverse=True)
-    )
+        machine, why = _choose(seat)
+        name = f"{machine.name} ({', '.join(why)})" if why else machine.name
+        tensors[name] += 1
+        elements[name] += seat.p.numel()
+    return "; ".join(f"{name}: {tensors[name]} tensors, {elements[name]:,} elements" for name in tensors)
+
+
+def _choose(seat: Seat) -> tuple[Any, list[str]]:
+    """The machine for a seat, and what those before it said."""
+    refused = []
+    for place in LADDER:
+        file, name = place.split(".")
+        machine = getattr(import_module(f"leonui.engine.{file}"), name)
+        why = machine.refusal(seat)
+        if why is None:
+            return machine, refused
+        refused.append(why)
+    raise ValueError(f"no machine takes parameter {seat.number} of shape {tuple(seat.p.shape)}: {'; '.join(refused)}")

@@ -128,21 +128,36 @@ class Engine(torch.optim.Optimizer):
         crew = self._roster(parameters)
         if not crew:
             return 0.0
-        scale, found = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
-        unscale = 1.0 if scale is None else 1.0 / float(scale)
+        waits = parameters[0].device.type == "cpu"  # elsewhere nothing here reads a number back
+        unscale, found = self._scaling(waits)
         measured = self.clip_norm is not None or self.guard
-        own = unscale * math.sqrt(float(shards.total([m.squares() for m in crew], crew))) if measured else math.nan
-        if (found is not None and float(found)) or (self.guard and not math.isfinite(own)):
+        squares = shards.total([m.squares() for m in crew], crew) if measured else torch.tensor(math.nan)
+        own = unscale * (math.sqrt(float(squares)) if waits else squares.sqrt())
+        go = self._go(own, found)
+        if go is False:
             self.stats = Stats(grad_norm=own, skipped=self.stats.skipped + 1)
             return 0.0
-        share = 1.0 if self.clip_norm is None else float(factor(own if norm is None else norm, self.clip_norm))
-        done = self.steps if len(parameters) > 1 else int(self.state[parameters[0]]["step"])
-        pace = Pace(unscale * share, self.schedule(done) if self.schedule else 1.0)
+        share = 1.0 if self.clip_norm is None else factor(own if norm is None else norm, self.clip_norm)
+        done = self.steps if len(parameters) > 1 or not waits else int(self.state[parameters[0]]["step"])
+        pace = Pace(unscale * share, self.schedule(done) if self.schedule else 1.0, None if go is True else go)
         sums = shards.sums(crew, pace)
-        figures = shards.total_of([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew).tolist()
+        figures = shards.total_of([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew)
         self._count = max(self.steps, done + 1)
-        self.stats = _stats(own, share, figures, sum(m.count for m in crew), self.stats.skipped)
+        self.stats = _stats(own, share, figures, sum(m.count for m in crew), self.stats.skipped, go)
         return own
+
+    def _scaling(self, waits: bool) -> tuple[Any, Any]:
+        """What a GradScaler left: the factor that undoes its scale, and whether it found an overflow."""
+        scale, found = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
+        unscale = 1.0 if scale is None else 1.0 / (float(scale) if waits else scale.double())
+        return unscale, None if found is None else bool(found) if waits else found > 0
+
+    def _go(self, norm: Any, found: Any) -> Any:
+        """Whether the step is taken: a bool, or a 0-d tensor where only the device knows."""
+        fine = (math.isfinite(norm) if isinstance(norm, float) else norm.isfinite()) if self.guard else True
+        if found is None:
+            return fine
+        return fine and not found if isinstance(found, bool) else ~found & fine
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -185,9 +200,12 @@ class Engine(torch.optim.Optimizer):
         self._machines, self._seated, self._count, self._shown = [], [], None, None
 
 
-def _stats(norm: float, share: float, figures: list[float], count: int, skipped: int) -> Stats:
+def _stats(norm: Any, share: Any, figures: Tensor, count: int, skipped: Any, go: Any) -> Stats:
+    if go is True:
+        moved, size, same = figures.tolist()
+        return Stats(norm, share, math.sqrt(moved), math.sqrt(size), same / max(1, count), skipped)
     moved, size, same = figures
-    return Stats(norm, share, math.sqrt(moved), math.sqrt(size), same / max(1, count), skipped)
+    return Stats(norm, share, moved.sqrt(), size.sqrt(), same / max(1, count), skipped + ~go)
 
 
 def _check(settings: dict[str, Any], clip_norm: float | None) -> None:

@@ -14,10 +14,15 @@ from leonui.rules.rule import Rule, Slot
 
 @dataclass(frozen=True)
 class Pace:
-    """How far this step goes: the factor on gradients (unscaling and clipping), and the schedule's on the rate."""
+    """How far this step goes: the factor on gradients (unscaling and clipping), and the schedule's on the rate.
+
+    ``go``: None where it is known that the step is taken; elsewhere a 0-d bool tensor on the device, which only the
+    device knows, so that nobody waits for it.
+    """
 
     scale: Any = 1.0
     multiplier: float = 1.0
+    go: Any = None
 
 
 @dataclass(eq=False)
