@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, repeat
+from operator import attrgetter, eq, is_
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from leonui.engine.graph import trace
 from leonui.engine.seat import Pace, Seat, local
+from leonui.engine.shards import spread
 from leonui.engine.source import CHUNK, Layout
 from leonui.engine.source import load as load_kernel
 from leonui.engine.storage import is_dense
@@ -34,6 +36,9 @@ def _kind(seat: Seat, slot: Any) -> str:
     dtype = local(seat.state[slot.key]).dtype
     coded = {torch.uint8: slot.average, torch.bfloat16: "stochastic"}
     return coded.get(dtype) or DTYPES[dtype]
+
+
+_pointer, _stride, _dtype, _layout = Tensor.data_ptr, Tensor.stride, attrgetter("dtype"), attrgetter("layout")
 
 
 class Cpu:
@@ -60,18 +65,18 @@ class Cpu:
         return layout(seat)
 
     def __init__(self, seats: list[Seat]):
-        self.seats = seats
-        self.layout = layout(seats[0])
-        self.graph = trace(self.layout.rule)
-        self.kernel = load_kernel(self.layout)
-        self.kept = [tensor for seat in seats for tensor in self._kept(seat)]
-        self.strides = [local(seat.p).stride() for seat in seats]
-        self.parameters = [seat.p for seat in seats]
-        rest = [_pointers(self._kept(seat)) for seat in seats]
-        self.address = np.array([[0, *row] for row in rest], dtype=np.int64).reshape(len(seats), -1)
-        self.pointers = _pointers(self.kept)
-        self.count = sum(local(seat.p).numel() for seat in seats)
-        self.part = _parts([local(seat.p).numel() for seat in seats])
+        self.seats, self.spread, self.layout = seats, spread(seats[0].p), layout(seats[0])
+        self.graph, self.kernel = trace(self.layout.rule), load_kernel(self.layout)
+        first = local(seats[0].p)
+        self.views, self.dtype = seats[0].p.is_complex() or self.spread is not None, first.dtype
+        self.strides = [seat.p.stride() for seat in seats]
+        rows = [[_anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
+        self.address = np.array([[0, *map(_pointer, row)] for row in rows], dtype=np.int64)
+        self.kept = [tensor for row in rows for tensor in row]
+        self.pointers = list(map(_pointer, self.kept))
+        self.gradients: list[Tensor] = []
+        sizes = [local(seat.p).numel() for seat in seats]
+        self.count, self.part = sum(sizes), _parts(sizes)
         self.groups = list({id(seat.group): seat for seat in seats}.values())
         lanes = {id(seat.group): lane for lane, seat in enumerate(self.groups)}
         self.lane = np.array([lanes[id(seat.group)] for seat in seats])
@@ -80,7 +85,6 @@ class Cpu:
         self.table = np.empty((len(seats), self.kernel.COLUMNS), np.float64 if self.layout.wide else np.float32)
         self.nothing = np.zeros((len(seats), len(self.graph.reductions)))
         self.out = np.empty((len(self.part), 3))
-        self.gradients: list[Tensor] = []
 
     def _kept(self, seat: Seat) -> list[Tensor]:
         """Every tensor of a seat but the gradient, in the order of the table of addresses."""
@@ -90,38 +94,41 @@ class Cpu:
         keys |= {"t": "step", "p.rest": "compensation"} | {s: slots[s].key for s in self.graph.numbers}
         return [seat.p if name == "p" else seat.state[keys[name]] for name in self.layout.addresses[1:]]
 
-    def fits(self) -> bool:
-        """Whether everything still lies where the tables say, and put in where the gradients lie now."""
-        if _pointers(self.kept) != self.pointers:
+    def fits(self, gradients: list[Tensor]) -> bool:
+        """Whether all lies where the tables say; puts in where the gradients lie now."""
+        if list(map(_pointer, self.kept)) != self.pointers:
             return False
-        dtype = self.parameters[0].dtype
-        gradients = zip(self.seats, [p.grad for p in self.parameters], self.strides, strict=True)
-        self.gradients = [
-            g if type(g) is Tensor and g.stride() == stride and g.dtype is dtype else _like(seat)
-            for seat, g, stride in gradients
-        ]
-        self.address[:, 0] = _pointers(self.gradients)
+        self.gradients = gradients if self._alike(gradients) else [_like(seat) for seat in self.seats]
+        self.address[:, 0] = list(map(_pointer, self.gradients))
         return True
 
-    def squares(self) -> Tensor:
-        """The sum of squares of each gradient (float64, one a seat), of this process's part."""
-        out = np.empty(len(self.part))
-        self._run(lambda first, last: self.kernel.measure(first, last, self.part, self.address, out))
-        return torch.from_numpy(_by_seat(out[:, None], self.part, len(self.seats))[:, 0])
+    def _alike(self, gradients: list[Tensor]) -> bool:
+        """Whether gradients are dense, in the dtype and the layout of their parameters."""
+        if self.views or not all(map(is_, map(_dtype, gradients), repeat(self.dtype))):
+            return False
+        return all(map(is_, map(_layout, gradients), repeat(torch.strided))) and all(
+            map(eq, map(_stride, gradients), self.strides)
+        )
 
-    def sums(self, pace: Pace) -> Tensor:
-        """What the rule must know before it walks: float64, one row a seat, of this process's part."""
+    def squares(self) -> float:
+        """The sum of squares of all gradients, of this process's part."""
+        out = self.out[:, 0]
+        self._run(lambda first, last: self.kernel.measure(first, last, self.part, self.address, out))
+        return float(out.sum())
+
+    def sums(self, pace: Pace) -> np.ndarray:
+        """What the rule must know before it walks: one row a seat, of this process's part."""
         self._fill(pace, self.nothing, False)
         out = np.empty((len(self.part), len(self.graph.reductions)))
         self._run(lambda a, z: self.kernel.reduce(a, z, self.part, self.address, self.table, out))
-        return torch.from_numpy(_by_seat(out, self.part, len(self.seats)))
+        return _by_seat(out, self.part, len(self.seats))
 
-    def walk(self, pace: Pace, sums: Tensor | None) -> Tensor:
-        """Take the step; squares of update and weights, and how many weights stayed as they were (float64)."""
-        self._fill(pace, self.nothing if sums is None else sums.numpy(), True)
+    def walk(self, pace: Pace, sums: np.ndarray | None) -> np.ndarray:
+        """Take the step; squares of update and weights, and how many weights stayed as they were."""
+        self._fill(pace, self.nothing if sums is None else sums, True)
         out, kernel = self.out, self.kernel
         self._run(lambda a, z: kernel.update(a, z, self.part, self.address, self.table, self.seeds, out))
-        return torch.from_numpy(out.sum(0))
+        return out.sum(0)
 
     def _cuts(self, threads: int) -> list[int]:
         """Where to cut the list of parts so that every thread has as many elements."""
@@ -145,8 +152,9 @@ class Cpu:
             one.result()
 
 
-def _pointers(tensors: list[Any]) -> list[int]:
-    return [x.data_ptr() or (x._local_tensor.data_ptr() if hasattr(x, "_local_tensor") else 0) for x in tensors]
+def _anchor(x: Any) -> Tensor:
+    """The tensor whose address counts: of a sharded one this process's part."""
+    return x._local_tensor if hasattr(x, "_local_tensor") else x
 
 
 def _like(seat: Seat) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from leonui.engine import storage
 from leonui.engine.graph import evaluate, summed, trace
 from leonui.engine.seat import Pace, Seat, local
+from leonui.engine.shards import reductions, spread
 
 
 class Eager:
@@ -28,25 +29,27 @@ class Eager:
 
     def __init__(self, seats: list[Seat]):
         self.seats = seats
+        self.spread = spread(seats[0].p)
         self.count = sum(local(seat.p).numel() for seat in seats)
 
-    def fits(self) -> bool:
+    def fits(self, gradients: list[Tensor]) -> bool:
         """It holds no addresses: it always fits."""
         return True
 
-    def squares(self) -> Tensor:
-        """The sum of squares of each gradient (float64, one a seat), of this process's part."""
-        return torch.stack([local(seat.g).double().square().sum() for seat in self.seats])
+    def squares(self) -> Any:
+        """The sum of squares of all gradients, of this process's part: a float, or a float64 tensor off the CPU."""
+        whole = torch.stack([local(seat.g).double().abs().square().sum() for seat in self.seats]).sum()
+        return float(whole) if whole.device.type == "cpu" else whole
 
-    def sums(self, pace: Pace) -> Tensor:
+    def sums(self, pace: Pace) -> Any:
         """What the rule must know before it walks: float64, one row a seat, of this process's part."""
         rows = []
         for seat in self.seats:
             known = self._known(seat, pace)
-            rows.append(torch.stack([summed(node, known) for node in _reductions(seat)]))
+            rows.append(torch.stack([summed(node, known) for node in reductions(seat)]))
         return torch.stack(rows)
 
-    def walk(self, pace: Pace, sums: Tensor | None) -> Tensor:
+    def walk(self, pace: Pace, sums: Any) -> Any:
         """Take the step; squares of update and weights, and how many weights stayed as they were (float64)."""
         return torch.stack([self._step(seat, pace, i, sums) for i, seat in enumerate(self.seats)]).sum(0)
 
@@ -61,7 +64,7 @@ class Eager:
         known["t"] = float(seat.state["step"]) + 1 if seat.p.device.type == "cpu" else seat.state["step"] + 1
         return known | state
 
-    def _step(self, seat: Seat, pace: Pace, row: int, sums: Tensor | None) -> Tensor:
+    def _step(self, seat: Seat, pace: Pace, row: int, sums: Any) -> Tensor:
         known = self._known(seat, pace)
         if seat.rule.whole:
             direction, *new = seat.rule(*(known[name] for name in seat.rule.asks))
@@ -83,10 +86,6 @@ class Eager:
 
 def _if(go: Tensor, new: Any, old: Any) -> Any:
     return None if old is None else torch.where(go, torch.as_tensor(new, device=go.device), old)
-
-
-def _reductions(seat: Seat) -> tuple[Any, ...]:
-    return () if seat.rule.whole else trace(seat.rule).reductions
 
 
 def _load(seat: Seat, slot: Any, part: Any) -> Any:
@@ -114,11 +113,11 @@ def _settle(seat: Seat, before: Tensor, after: Tensor) -> Tensor:
     """Put the parameter where it has come to, and measure the way."""
     p, before, after = local(seat.p), local(before), local(after)
     old = p.clone()
+    moved, size = (x.square().sum(dtype=torch.float64) for x in (after - before, after))
     if seat.pair:
         storage.store_pair(after, p, local(seat.state["compensation"]))
     elif p.dtype is torch.bfloat16 and seat.storage.rounding == "stochastic":
         storage.store_stochastic(after, p, storage.seed_of(int(seat.state["step"]), seat.number, 0))
     else:
         p.copy_(after)
-    moved, size = (x.square().sum(dtype=torch.float64) for x in (after - before, after))
     return torch.stack([moved, size, (p == old).sum(dtype=torch.float64)])

@@ -18,8 +18,7 @@ def assign(seats: list[Seat]) -> list[Any]:
     for seat in seats:
         seat.prepare()
         machine, _ = _choose(seat)
-        shards = spread(seat.p) if hasattr(seat.p, "placements") else None
-        crews.setdefault((machine, machine.key(seat), shards), []).append(seat)
+        crews.setdefault((machine, machine.key(seat), spread(seat.p)), []).append(seat)
     return [machine(crew) for (machine, *_), crew in crews.items()]
 
 

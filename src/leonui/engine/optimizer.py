@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any, TypedDict
 
 import torch
@@ -98,7 +99,7 @@ class Engine(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self.advance([p for group in self.param_groups for p in group["params"] if p.grad is not None])
+        self.advance([p for group in self.param_groups for p in group["params"]])
         return loss
 
     def _seats(self, parameters: Iterable[Tensor]) -> list[Seat]:
@@ -114,25 +115,37 @@ class Engine(torch.optim.Optimizer):
         """The rule that a parameter follows."""
         return self.rule if isinstance(self.rule, Rule) else self.rule(p, group)
 
-    def _roster(self, parameters: list[Tensor]) -> list[Any]:
+    def _roster(self, parameters: list[Tensor], gradients: list[Tensor]) -> list[Any]:
         """The machines for those parameters; the last ones, if these are the same and all lies where it lay."""
-        same = len(parameters) == len(self._seated) and all(map(lambda a, b: a is b, parameters, self._seated))
-        if not (same and all(machine.fits() for machine in self._machines)):
+        same = len(parameters) == len(self._seated) and all(map(is_, parameters, self._seated))
+        if not (same and self._fit(gradients)):
             self._machines, self._seated = machines.assign(self._seats(parameters)), parameters
-            if not all(machine.fits() for machine in self._machines):
+            places = {p: place for place, p in enumerate(parameters)}
+            self._places = [[places[seat.p] for seat in machine.seats] for machine in self._machines]
+            if not self._fit(gradients):
                 raise RuntimeError("the gradients changed while the optimizer read them; step() from one thread only")
         return self._machines
 
-    def advance(self, parameters: list[Tensor], norm: float | None = None) -> float:
-        """Step some parameters; returns the norm of their gradients. ``norm`` is what to clip by, if not by that."""
-        crew = self._roster(parameters)
-        if not crew:
+    def _fit(self, gradients: list[Tensor]) -> bool:
+        if len(self._machines) == 1:
+            return self._machines[0].fits(gradients)
+        crews = zip(self._machines, self._places, strict=True)
+        return all(machine.fits([gradients[place] for place in places]) for machine, places in crews)
+
+    def advance(self, parameters: list[Tensor], norm: float | None = None) -> Any:
+        """Step those of some parameters that have a gradient; returns its norm. ``norm``: clip by this instead."""
+        every = [p.grad for p in parameters]
+        gradients = [g for g in every if g is not None]
+        if len(gradients) < len(every):
+            parameters = [p for p, g in zip(parameters, every, strict=True) if g is not None]
+        if not gradients:
             return 0.0
-        waits = parameters[0].device.type == "cpu"  # elsewhere nothing here reads a number back
+        crew = self._roster(parameters, gradients)
+        waits = gradients[0].device.type == "cpu"  # elsewhere nothing here reads a number back
         unscale, found = self._scaling(waits)
         measured = self.clip_norm is not None or self.guard
-        squares = shards.total([m.squares() for m in crew], crew) if measured else torch.tensor(math.nan)
-        own = unscale * (math.sqrt(float(squares)) if waits else squares.sqrt())
+        squares: Any = shards.total([m.squares() for m in crew], crew) if measured else math.nan
+        own = unscale * (math.sqrt(squares) if isinstance(squares, float) else squares.sqrt())
         go = self._go(own, found)
         if go is False:
             self.stats = Stats(grad_norm=own, skipped=self.stats.skipped + 1)
@@ -141,7 +154,7 @@ class Engine(torch.optim.Optimizer):
         done = self.steps if len(parameters) > 1 or not waits else int(self.state[parameters[0]]["step"])
         pace = Pace(unscale * share, self.schedule(done) if self.schedule else 1.0, None if go is True else go)
         sums = shards.sums(crew, pace)
-        figures = shards.total_of([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew)
+        figures = shards.total([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew)
         self._count = max(self.steps, done + 1)
         self.stats = _stats(own, share, figures, sum(m.count for m in crew), self.stats.skipped, go)
         return own
@@ -154,7 +167,7 @@ class Engine(torch.optim.Optimizer):
 
     def _go(self, norm: Any, found: Any) -> Any:
         """Whether the step is taken: a bool, or a 0-d tensor where only the device knows."""
-        fine = (math.isfinite(norm) if isinstance(norm, float) else norm.isfinite()) if self.guard else True
+        fine = not self.guard or (math.isfinite(norm) if isinstance(norm, float) else norm.isfinite())
         if found is None:
             return fine
         return fine and not found if isinstance(found, bool) else ~found & fine
@@ -200,7 +213,7 @@ class Engine(torch.optim.Optimizer):
         self._machines, self._seated, self._count, self._shown = [], [], None, None
 
 
-def _stats(norm: Any, share: Any, figures: Tensor, count: int, skipped: Any, go: Any) -> Stats:
+def _stats(norm: Any, share: Any, figures: Any, count: int, skipped: Any, go: Any) -> Stats:
     if go is True:
         moved, size, same = figures.tolist()
         return Stats(norm, share, math.sqrt(moved), math.sqrt(size), same / max(1, count), skipped)

@@ -7,60 +7,51 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from leonui.engine.graph import trace
 from leonui.engine.seat import Pace, Seat
+from leonui.rules.rule import Rule
 
 
-def total(values: list[Tensor], crew: list[Any]) -> Tensor:
-    """One sum over all seats' values, the parts on other processes among them."""
-    return torch.stack([_across(v, m.seats).sum() for v, m in zip(values, crew, strict=True)]).sum()
+def spread(p: Any) -> tuple[Any, tuple[int, ...]] | None:
+    """The mesh of a sharded tensor and the dimensions along which processes hold different parts, or None."""
+    if not hasattr(p, "placements"):
+        return None
+    return p.device_mesh, tuple(dim for dim, placement in enumerate(p.placements) if placement.is_shard())
 
 
-def total_of(values: list[Tensor], crew: list[Any]) -> Tensor:
-    """The sum of what each machine measured on its walk."""
-    return torch.stack([_across_all(v, m.seats) for v, m in zip(values, crew, strict=True)]).sum(0)
+def total(values: list[Any], crew: list[Any]) -> Any:
+    """The sum of one value a machine over all machines and processes: numbers, or tensors on their device."""
+    return sum(across(value, machine) for value, machine in zip(values, crew, strict=True))
+
+
+def across(value: Any, machine: Any) -> Any:
+    """A value of a machine (number, array or tensor) summed over the processes that share its tensors."""
+    if machine.spread is None:
+        return value
+    held = torch.as_tensor(value, dtype=torch.float64).clone()
+    mesh, dims = machine.spread
+    for dim in dims:
+        torch.distributed.all_reduce(held, group=mesh.get_group(dim))
+    return held if isinstance(value, Tensor) else held.numpy() if held.dim() else float(held)
 
 
 def sums(crew: list[Any], pace: Pace) -> list[Tensor | None]:
     """For each machine what its rule must know before it walks, one row a seat; totals are the same in every row."""
-    found = [_across(m.sums(pace), m.seats) if _reductions(m.seats[0]) else None for m in crew]
-    for rule in dict.fromkeys(m.seats[0].rule for m in crew):
-        mine = [(i, m) for i, m in enumerate(crew) if m.seats[0].rule is rule and found[i] is not None]
-        for column, node in enumerate(_reductions(mine[0][1].seats[0]) if mine else ()):
-            if node.op == "total":
-                whole = sum(found[i][:, column].sum() for i, _ in mine)  # type: ignore[index]
-                for i, _ in mine:
-                    found[i][:, column] = whole  # type: ignore[index]
+    found = [across(m.sums(pace), m) if reductions(m.seats[0]) else None for m in crew]
+    for rule in dict.fromkeys(m.seats[0].rule for m, one in zip(crew, found, strict=True) if one is not None):
+        _share_totals(rule, [one for one, m in zip(found, crew, strict=True) if m.seats[0].rule is rule])
     return found
 
 
-def _reductions(seat: Seat) -> tuple[Any, ...]:
-    from leonui.engine.graph import trace
+def _share_totals(rule: Rule, found: list[Any]) -> None:
+    """Put the sum over all tensors of a rule into each of their rows."""
+    for column, node in enumerate(trace(rule).reductions):
+        if node.op == "total":
+            whole = sum(one[:, column].sum() for one in found)
+            for one in found:
+                one[:, column] = whole
 
+
+def reductions(seat: Seat) -> tuple[Any, ...]:
+    """The sums that a seat's rule asks for."""
     return () if seat.rule.whole else trace(seat.rule).reductions
-
-
-def _across(values: Tensor, seats: list[Seat]) -> Tensor:
-    """Values of one row a seat, summed over the processes that share that seat's tensor."""
-    keys = {i: spread(seat.p) for i, seat in enumerate(seats) if hasattr(seat.p, "placements")}
-    for mesh, dims in dict.fromkeys(key for key in keys.values() if key[1]):  # in the same order everywhere
-        rows = [i for i, key in keys.items() if key == (mesh, dims)]
-        part = values[rows].contiguous()
-        for dim in dims:
-            torch.distributed.all_reduce(part, group=mesh.get_group(dim))
-        values[rows] = part
-    return values
-
-
-def _across_all(values: Tensor, seats: list[Seat]) -> Tensor:
-    """Values over all seats of a machine, whose tensors are all spread alike."""
-    if not hasattr(seats[0].p, "placements"):
-        return values
-    mesh, dims = spread(seats[0].p)
-    for dim in dims:
-        torch.distributed.all_reduce(values, group=mesh.get_group(dim))
-    return values
-
-
-def spread(p: Any) -> tuple[Any, tuple[int, ...]]:
-    """The mesh of a sharded tensor and the dimensions of it along which processes hold different parts."""
-    return p.device_mesh, tuple(dim for dim, placement in enumerate(p.placements) if placement.is_shard())
