@@ -82,7 +82,7 @@ def global_norm(parameters: Parameters, max_norm: float) -> Clipped:
     norm = _together(_norms(grads))
     ratio = factor(norm, max_norm)
     _scale(grads, ratio)
-    return _said(norm, [ratio] if grads else [])
+    return _said(norm, [ratio])
 
 
 @torch.no_grad()

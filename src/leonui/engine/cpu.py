@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise, repeat
-from operator import attrgetter, eq, is_
+from itertools import pairwise
+from operator import eq
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def _kind(seat: Seat, slot: Any) -> str:
     return coded.get(dtype) or DTYPES[dtype]
 
 
-_pointer, _stride, _dtype, _layout = Tensor.data_ptr, Tensor.stride, attrgetter("dtype"), attrgetter("layout")
+_pointer, _stride = Tensor.data_ptr, Tensor.stride
 
 
 class Cpu:
@@ -67,12 +67,11 @@ class Cpu:
     def __init__(self, seats: list[Seat]):
         self.seats, self.spread, self.layout = seats, spread(seats[0].p), layout(seats[0])
         self.graph, self.kernel = trace(self.layout.rule), load_kernel(self.layout)
-        first = local(seats[0].p)
-        self.views, self.dtype = seats[0].p.is_complex() or self.spread is not None, first.dtype
+        self.views = self.spread is not None or any(map(_differs, seats))
         self.strides = [seat.p.stride() for seat in seats]
         rows = [[_anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
         self.address = np.array([[0, *map(_pointer, row)] for row in rows], dtype=np.int64)
-        self.kept = [tensor for row in rows for tensor in row]
+        self.kept = [tensor for row in rows for tensor in row[: self.layout.addresses.index("t") - 1]]
         self.pointers = list(map(_pointer, self.kept))
         self.gradients: list[Tensor] = []
         sizes = [local(seat.p).numel() for seat in seats]
@@ -98,17 +97,10 @@ class Cpu:
         """Whether all lies where the tables say; puts in where the gradients lie now."""
         if list(map(_pointer, self.kept)) != self.pointers:
             return False
-        self.gradients = gradients if self._alike(gradients) else [_like(seat) for seat in self.seats]
+        alike = not self.views and all(map(eq, map(_stride, gradients), self.strides))
+        self.gradients = gradients if alike else [_like(seat) for seat in self.seats]
         self.address[:, 0] = list(map(_pointer, self.gradients))
         return True
-
-    def _alike(self, gradients: list[Tensor]) -> bool:
-        """Whether gradients are dense, in the dtype and the layout of their parameters."""
-        if self.views or not all(map(is_, map(_dtype, gradients), repeat(self.dtype))):
-            return False
-        return all(map(is_, map(_layout, gradients), repeat(torch.strided))) and all(
-            map(eq, map(_stride, gradients), self.strides)
-        )
 
     def squares(self) -> float:
         """The sum of squares of all gradients, of this process's part."""
@@ -150,6 +142,12 @@ class Cpu:
         loop(cuts[0], cuts[1])
         for one in waiting:
             one.result()
+
+
+def _differs(seat: Seat) -> bool:
+    """Whether the gradient of a parameter may be of another kind than the parameter; torch forbids most of that."""
+    p = seat.p
+    return p.is_complex() or getattr(p, "grad_dtype", p.dtype) is not p.dtype or seat.g.dtype is not p.dtype
 
 
 def _anchor(x: Any) -> Tensor:

@@ -132,7 +132,7 @@ def _tile(graph: Graph, columns: Columns) -> str:
 @njit(**FAST)
 def tile(n, {", ".join(["g", "p", *graph.tensors])}, k):
     {", ".join(columns.names)}, = {", ".join(f"k[{i}]" for i in range(len(columns.names)))},
-    moved, size, same = F(0), F(0), 0
+    moved, size, same = F(0), F(0), F(0)
     for i in range(n):
         p_ = p[i]
         g_ = scale * g[i] + couple * p_
@@ -141,7 +141,7 @@ def tile(n, {", ".join(["g", "p", *graph.tensors])}, k):
 {_indent([*stores, "p[i] = q"], 2)}
         moved += (q - p_) * (q - p_)
         size += q * q
-        same += q == p_
+        same += F(1) if q == p_ else F(0)
     return moved, size, same
 """
 
