@@ -126,6 +126,17 @@ def schedule(ctx: click.Context, spec: str, lr: float, steps: int | None, output
     ctx.exit(draw_schedule(spec, lr, steps, output, as_json))
 
 
+@cli.command()
+@LANG
+@JSON
+@click.pass_context
+def optimizers(ctx: click.Context, lang: str | None, as_json: bool) -> None:
+    """Show which optimizer of leonui.optim to use when, its learning rate, its memory, its source."""
+    from leonui.command import list_optimizers
+
+    ctx.exit(list_optimizers(lang, as_json))
+
+
 def main() -> None:
     """The program ``leonui``."""
     cli(prog_name="leonui")

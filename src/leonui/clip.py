@@ -208,7 +208,7 @@ class AutoClip:
     def state_dict(self) -> dict[str, Any]:
         """``norms``: the history as a 1-d tensor, oldest first, NaN where one was not finite."""
         newest = self._seen % self.history if self._seen > self.history else 0
-        return {"norms": self._norms[: min(self._seen, self.history)].roll(-newest).clone()}
+        return {"norms": self._norms[: min(self._seen, self.history)].roll(-newest)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with a saved history; if it is longer than ``history``, with its newest part."""

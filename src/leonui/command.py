@@ -13,7 +13,7 @@ from typing import Any
 
 from leonui import __version__, runs
 from leonui.record import Record, encode
-from leonui.terminal import TerminalGuide, fail, show, show_climb, speaks_braille
+from leonui.terminal import TerminalGuide, fail, show, show_climb, show_optimizers, speaks_braille
 from leonui.trial.plan import Plan
 from leonui.trial.process import launch
 from leonui.trial.program import Program
@@ -117,6 +117,19 @@ def list_runs(place: str | None, as_json: bool) -> int:
         sys.stdout.write(json.dumps(lines) + "\n")
     for line in [] if as_json else lines:
         sys.stdout.write(f"{line['run']}  {line['verdict'] or '-':14}  {line['program'] or ''}\n")
+    return 0
+
+
+def list_optimizers(lang: str | None, as_json: bool) -> int:
+    """The command ``leonui optimizers``."""
+    from dataclasses import asdict
+
+    from leonui.optim import advice
+
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(one) for one in advice()]) + "\n")
+    else:
+        show_optimizers([asdict(one) for one in advice()], lang or language())
     return 0
 
 

@@ -119,6 +119,23 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
         console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
 
 
+def show_optimizers(rows: list[dict[str, Any]], lang: str) -> None:
+    """Print which optimizer to use when."""
+    table = Table(box=None, pad_edge=False)
+    heads = (mark("optimizer"), mark("use it for"), mark("lr to begin with"), mark("bytes a weight"), mark("source"))
+    for head in heads:
+        table.add_column(
+            translate(head, lang), no_wrap=head != heads[1], justify="right" if head == heads[3] else "left"
+        )
+    for row in rows:
+        table.add_row(row["name"], translate(row["use"], lang), row["lr"], f"{row['bytes']:.3g}", row["source"])
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        translate(mark("AdamW when in doubt; leonui climb tells what your script gains by another lr."), lang)
+    )
+
+
 def show(chart: Text, path: str | None = None) -> None:
     """Print a drawn chart as it is, and where it was written to."""
     console = Console(highlight=False)

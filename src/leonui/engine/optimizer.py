@@ -111,6 +111,12 @@ class Engine(torch.optim.Optimizer):
             if p in wanted
         ]
 
+    def seat(self, p: Tensor) -> Seat:
+        """What a step would know of a parameter, with state of its own: nothing of the optimizer changes."""
+        seat = self._seats([p])[0]
+        seat.state = dict(seat.state)
+        return seat
+
     def rule_of(self, p: Tensor, group: dict[str, Any]) -> Rule:
         """The rule that a parameter follows."""
         return self.rule if isinstance(self.rule, Rule) else self.rule(p, group)

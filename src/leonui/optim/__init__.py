@@ -9,6 +9,7 @@ from leonui.optim.adam import Adamax as Adamax
 from leonui.optim.adam import AdamW as AdamW
 from leonui.optim.adam import NAdam as NAdam
 from leonui.optim.adam import RAdam as RAdam
+from leonui.optim.advice import advice as advice
 from leonui.optim.descent import LARS as LARS
 from leonui.optim.descent import SGD as SGD
 from leonui.optim.descent import Lion as Lion
