@@ -20,7 +20,7 @@ EXAMPLES = [
 def test_all_is_what_there_is():
     assert leonui.__all__ == sorted(leonui.__all__)
     assert set(dir(leonui)) == {*leonui.__all__, "__version__"}
-    assert set(leonui.__all__) == set(leonui._HOMES) == typed_names()
+    assert set(leonui.__all__) == {*leonui._HOMES, *leonui._ROOMS} == typed_names()
 
 
 def typed_names() -> set[str]:
@@ -29,7 +29,7 @@ def typed_names() -> set[str]:
     return {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
-@pytest.mark.parametrize("name", leonui.__all__)
+@pytest.mark.parametrize("name", leonui._HOMES)
 def test_every_public_name_is_there_and_says_what_it_is(name):
     it = getattr(leonui, name)
     assert it.__name__ == name
@@ -40,11 +40,18 @@ def test_every_public_name_is_there_and_says_what_it_is(name):
         assert [key for key in public if not getattr(it, key).__doc__] == []
 
 
-@pytest.mark.parametrize("name", ["Climb", "optim", "_x", "Log"])
+@pytest.mark.parametrize("name", ["Climb", "Optim", "_x", "Log"])
 def test_what_is_not_there_is_an_error_with_a_remedy(name):
     with pytest.raises(AttributeError) as error:
         getattr(leonui, name)
     assert str(error.value) == f"leonui has no {name!r}; it has {', '.join(leonui.__all__)}"
+
+
+@pytest.mark.parametrize("name", leonui._ROOMS)
+def test_every_room_opens_and_says_what_it_is(name):
+    room = getattr(leonui, name)
+    assert room.__name__ == f"leonui.{name}"
+    assert room.__doc__
 
 
 def test_a_star_import_has_it_all():

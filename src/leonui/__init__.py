@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from leonui import clip as clip
+    from leonui import optim as optim
+    from leonui import rules as rules
+    from leonui import schedule as schedule
     from leonui.finding import Finding as Finding
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
@@ -32,12 +36,29 @@ _HOMES = {
     "log": "trial.probe",
     "watch": "trial.live",
 }
-__all__ = ["Finding", "Intervention", "Program", "Record", "Runner", "Schedule", "Trial", "log", "watch"]
+_ROOMS = ("clip", "optim", "rules", "schedule")
+__all__ = [
+    "Finding",
+    "Intervention",
+    "Program",
+    "Record",
+    "Runner",
+    "Schedule",
+    "Trial",
+    "clip",
+    "log",
+    "optim",
+    "rules",
+    "schedule",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"leonui.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"leonui.{name}")
     raise AttributeError(f"leonui has no {name!r}; it has {', '.join(__all__)}")
 
 

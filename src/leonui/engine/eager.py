@@ -47,11 +47,13 @@ class Eager:
         for seat in self.seats:
             known = self._known(seat, pace)
             rows.append(torch.stack([summed(node, known) for node in reductions(seat)]))
-        return torch.stack(rows)
+        found = torch.stack(rows)
+        return found.numpy() if found.device.type == "cpu" else found
 
     def walk(self, pace: Pace, sums: Any) -> Any:
         """Take the step; squares of update and weights, and how many weights stayed as they were (float64)."""
-        return torch.stack([self._step(seat, pace, i, sums) for i, seat in enumerate(self.seats)]).sum(0)
+        figures = torch.stack([self._step(seat, pace, i, sums) for i, seat in enumerate(self.seats)]).sum(0)
+        return figures.numpy() if figures.device.type == "cpu" else figures
 
     def _known(self, seat: Seat, pace: Pace) -> dict[Any, Any]:
         """All that a rule may ask for, by name."""

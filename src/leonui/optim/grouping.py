@@ -17,7 +17,7 @@ _NORMS = ("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RMSNorm", "Loc
 class _Member:
     name: str
     p: Tensor
-    kind: str  # bias, norm, embedding, head, weight
+    kinds: tuple[str, ...]  # of bias, norm, embedding, head, weight
     depth: int
 
 
@@ -70,7 +70,7 @@ def groups(
         settings: dict[str, Any] = {"weight_decay": 0.0 if _spared(member, bare) else weight_decay}
         if lr is not None:
             settings["lr"] = lr * (layer_decay or 1.0) ** (top - member.depth)
-        if muon and (member.kind != "weight" or member.p.dim() < 2):
+        if muon and ("weight" not in member.kinds or member.p.dim() < 2):
             settings["rule"] = "adamw"
         group = found.setdefault(tuple(settings.items()), Groups([{"params": [], "param_names": [], **settings}]))[0]
         group["params"].append(member.p)
@@ -79,7 +79,7 @@ def groups(
 
 
 def _spared(member: _Member, bare: list[str]) -> bool:
-    return any(one == member.kind if one in KINDS else re.search(one, member.name) for one in bare)
+    return any(one in member.kinds if one in KINDS else re.search(one, member.name) for one in bare)
 
 
 def _members(model: nn.Module) -> Iterator[_Member]:
@@ -94,14 +94,14 @@ def _members(model: nn.Module) -> Iterator[_Member]:
                 continue
             seen.add(id(p))
             full = f"{path}.{name}" if path else name
-            kind = "embedding" if id(p) in shared else "head" if p is last else _kind(module, name)
-            yield _Member(full, p, kind, _depth(full, place, model))
+            kinds = ("embedding",) if id(p) in shared else ("head",) if p is last else _kinds(module, name)
+            yield _Member(full, p, kinds, _depth(full, place, model))
 
 
-def _kind(module: nn.Module, name: str) -> str:
-    if any(word in type(module).__name__ for word in _NORMS):
-        return "norm"
-    return "bias" if "bias" in name else "weight"
+def _kinds(module: nn.Module, name: str) -> tuple[str, ...]:
+    norm = ("norm",) if any(word in type(module).__name__ for word in _NORMS) else ()
+    bias = ("bias",) if "bias" in name else ()
+    return (*norm, *bias) or ("weight",)
 
 
 def _head(model: nn.Module) -> Tensor | None:

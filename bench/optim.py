@@ -1,0 +1,277 @@
+"""How fast a step is: ours and real peers on the same tensors, in turn, as ratios; bytes counted against the triad.
+
+    python bench/optim.py                      # every model and rule, and the time to the first step
+    python bench/optim.py --model mlp-48 --rule lion --rounds 21
+
+A step is what a training loop does between backward and zero_grad: clip the global norm where the row says so, then
+update. Every contestant has its own parameters and gradients, so none finds another's in a cache. Peers that are not
+installed are left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from measure import quartiles, write
+from shapes import MODELS
+from torch import nn
+
+from leonui import optim
+
+Step = Callable[[], Any]
+CLIP = 1.0
+# reads and writes of 4 bytes an element in one step of ours: gradient (twice where a norm is needed), weight, state
+PASSES = {"adamw": 8, "adamw-unguarded": 7, "lion": 5, "rmsprop": 5, "sgd": 5}
+
+
+def parameters(model: str) -> list[nn.Parameter]:
+    """Fresh parameters of a model's shapes, with gradients."""
+    made = [nn.Parameter(torch.randn(shape) * 0.02) for shape in MODELS[model]()]
+    for p in made:
+        p.grad = torch.randn_like(p) * 1e-3
+    return made
+
+
+def clipped(params: list[nn.Parameter], optimizer: torch.optim.Optimizer, **foreach: Any) -> Step:
+    """The usual two calls."""
+
+    def step() -> None:
+        nn.utils.clip_grad_norm_(params, CLIP, **foreach)
+        optimizer.step()
+
+    return step
+
+
+def through_grad_scale(params: list[nn.Parameter], optimizer: Any) -> Step:
+    """torch's fused kernel with the clip factor handed to it as a GradScaler's scale."""
+
+    def step() -> None:
+        norm = nn.utils.get_total_norm([p.grad for p in params if p.grad is not None])
+        optimizer.grad_scale = ((norm + 1e-6) / CLIP).clamp(min=1.0)
+        optimizer.found_inf = (~norm.isfinite()).float()
+        optimizer.step()
+
+    return step
+
+
+def adamw(params: list[nn.Parameter], name: str) -> Step | None:
+    """AdamW after clipping the global norm."""
+    if name == "leonui":
+        return optim.AdamW(params, clip_norm=CLIP).step
+    if name == "optax jit":
+        return optax_step(params, lambda optax: optax.chain(optax.clip_by_global_norm(CLIP), optax.adamw(1e-3)))
+    if name == "pytorch_optimizer":
+        return clipped(params, package("pytorch_optimizer").AdamW(params, lr=1e-3))
+    if name == "torch fused + grad_scale":
+        return through_grad_scale(params, torch.optim.AdamW(params, fused=True))
+    settings = {
+        "torch for-loop": {"foreach": False},
+        "torch foreach": {"foreach": True},
+        "torch fused": {"fused": True},
+    }
+    return clipped(params, torch.optim.AdamW(params, **settings[name]))
+
+
+def lion(params: list[nn.Parameter], name: str) -> Step | None:
+    """Lion, without clipping; ours without its finite guard, which the others do not have."""
+    if name.startswith("leonui"):
+        return optim.Lion(params, guard="guard" in name).step
+    if name == "optax jit":
+        return optax_step(params, lambda optax: optax.lion(1e-4))
+    if name == "lion-pytorch":
+        return package("lion_pytorch").Lion(params, lr=1e-4).step
+    foreach = {"foreach": True} if name.endswith("foreach") else {"foreach": False}
+    return package("pytorch_optimizer").Lion(params, lr=1e-4, **foreach).step
+
+
+def rmsprop(params: list[nn.Parameter], name: str) -> Step | None:
+    """RMSprop, without clipping; ours without its finite guard."""
+    if name.startswith("leonui"):
+        return optim.RMSprop(params, guard="guard" in name).step
+    if name == "optax jit":
+        return optax_step(params, lambda optax: optax.rmsprop(1e-2, decay=0.99))
+    return torch.optim.RMSprop(params, foreach=name == "torch foreach").step
+
+
+def sgd(params: list[nn.Parameter], name: str) -> Step | None:
+    """SGD with momentum, without clipping; ours without its finite guard."""
+    if name.startswith("leonui"):
+        return optim.SGD(params, lr=1e-3, momentum=0.9, guard="guard" in name).step
+    return torch.optim.SGD(params, lr=1e-3, momentum=0.9, **{name.split()[1]: True}).step
+
+
+def optax_step(params: list[nn.Parameter], make: Callable[[Any], Any]) -> Step:
+    """One compiled update of optax, on buffers that it may overwrite."""
+    import jax
+    import optax
+
+    arrays = [jax.numpy.asarray(p.detach().numpy()) for p in params]
+    grads = [jax.numpy.asarray(p.grad.numpy()) for p in params if p.grad is not None]
+    transform = make(optax)
+
+    @(lambda f: jax.jit(f, donate_argnums=(0, 1)))
+    def update(held: Any, state: Any, slopes: Any) -> Any:
+        updates, state = transform.update(slopes, state, held)
+        return optax.apply_updates(held, updates), state
+
+    kept = [arrays, transform.init(arrays)]
+
+    def step() -> None:
+        kept[0], kept[1] = update(kept[0], kept[1], grads)
+        jax.block_until_ready(kept)
+
+    return step
+
+
+RULES: dict[str, tuple[Callable[[list[nn.Parameter], str], Step | None], list[str]]] = {
+    "adamw": (
+        adamw,
+        [
+            "torch for-loop",
+            "torch foreach",
+            "torch fused",
+            "torch fused + grad_scale",
+            "pytorch_optimizer",
+            "optax jit",
+        ],
+    ),
+    "lion": (lion, ["leonui guard", "lion-pytorch", "pytorch_optimizer", "pytorch_optimizer foreach", "optax jit"]),
+    "rmsprop": (rmsprop, ["leonui guard", "torch for-loop", "torch foreach", "optax jit"]),
+    "sgd": (sgd, ["leonui guard", "torch foreach", "torch fused"]),
+}
+NEEDS = {"optax jit": "optax", "lion-pytorch": "lion_pytorch", "pytorch_optimizer": "pytorch_optimizer"}
+
+
+def package(name: str) -> Any:
+    """A peer's module."""
+    import importlib
+
+    return importlib.import_module(name)
+
+
+def installed(name: str) -> bool:
+    """Whether the package of a contestant is there."""
+    need = next((needed for start, needed in NEEDS.items() if name.startswith(start)), "torch")
+    return importlib.util.find_spec(need) is not None
+
+
+def timed(step: Step, calls: int) -> float:
+    """Seconds a call."""
+    began = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - began) / calls
+
+
+def triad(elements: int) -> float:
+    """Bytes a second of c = a + b: two reads and a write of 4 bytes."""
+    a, b, c = (torch.ones(elements) for _ in range(3))
+    return 12 * elements / timed(lambda: torch.add(a, b, out=c), max(3, 30_000_000 // elements))
+
+
+def compare(model: str, rule: str, rounds: int) -> list[dict[str, Any]]:
+    """Every contestant once a round, in an order that moves on each round; ratios of theirs to ours, round by round."""
+    make, peers = RULES[rule]
+    names = ["leonui", *(name for name in peers if installed(name))]
+    steps: dict[str, Step] = {}
+    for name in names:
+        step = make(parameters(model), name)
+        assert step is not None
+        step()
+        step()
+        steps[name] = step
+    elements = sum(p.numel() for p in parameters(model))
+    calls = max(1, 2_000_000 // elements)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    bandwidth = []
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            times[name].append(timed(steps[name], calls))
+        bandwidth.append(triad(elements))
+    return [line(model, rule, name, times, elements, statistics.median(bandwidth)) for name in names]
+
+
+def line(
+    model: str, rule: str, name: str, times: dict[str, list[float]], elements: int, bandwidth: float
+) -> dict[str, Any]:
+    """One row of the table."""
+    ratios = [theirs / ours for theirs, ours in zip(times[name], times["leonui"], strict=True)]
+    low, middle, high = quartiles(ratios)
+    middle_time = statistics.median(times[name])
+    row = {
+        "model": model,
+        "rule": rule,
+        "who": name,
+        "ms": middle_time * 1e3,
+        "ratio": middle,
+        "quartiles": [low, high],
+    }
+    if name == "leonui":
+        moved = 4 * PASSES[rule] * elements / middle_time
+        row |= {"GB_per_s": moved / 1e9, "share_of_triad": moved / bandwidth}
+    print(
+        f"{model:11} {rule:8} {name:25} {middle_time * 1e3:9.3f} ms  x{middle:6.2f}  ({low:.2f} to {high:.2f})"
+        + (f"  {row['GB_per_s']:.1f} GB/s, {row['share_of_triad']:.0%} of the triad" if "GB_per_s" in row else ""),
+        flush=True,
+    )
+    return row
+
+
+FIRST = """
+import time, torch
+from torch import nn
+from leonui import optim
+params = [nn.Parameter(torch.randn(64, 64)) for _ in range(4)]
+for p in params:
+    p.grad = torch.randn_like(p)
+optimizer = optim.{name}(params)
+began = time.perf_counter()
+optimizer.step()
+print(time.perf_counter() - began)
+"""
+
+
+def first_steps() -> list[dict[str, Any]]:
+    """Seconds to the first step in a new process: with nothing compiled, and with the compiled kernel on disk."""
+    rows = []
+    for name in ("AdamW", "Lion", "LAMB"):
+        with tempfile.TemporaryDirectory() as cache:
+            environment = {**os.environ, "LEONUI_CACHE": cache}
+            command = [sys.executable, "-c", FIRST.format(name=name)]
+            run = lambda: float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)  # noqa: B023, E731
+            cold, warm = run(), statistics.median(run() for _ in range(3))
+        rows.append({"rule": name, "cold_s": cold, "warm_s": warm})
+        print(f"first step of {name}: {cold:.2f} s with nothing compiled, {warm:.2f} s from the cache", flush=True)
+    return rows
+
+
+def main() -> None:
+    """Run what was asked for, print the table, leave it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--rule", choices=RULES, action="append")
+    parser.add_argument("--rounds", type=int, default=11)
+    args = parser.parse_args()
+    missing = sorted({name for _, names in RULES.values() for name in names if not installed(name)})
+    if missing:
+        print(f"not measured, because not installed: {', '.join(missing)}")
+    rows = []
+    for model in args.model or MODELS:
+        for rule in args.rule or RULES:
+            rows += compare(model, rule, args.rounds)
+    if not (args.model or args.rule):
+        write("optim", rows + first_steps())
+
+
+if __name__ == "__main__":
+    main()
