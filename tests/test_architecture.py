@@ -18,7 +18,7 @@ cli
 command
 preview terminal
 climb
-doctor finder report
+conformance doctor finder report
 trial.live trial.runner trial.inject
 trial.camp trial.trial trial.probe
 trial.snapshot

@@ -143,6 +143,13 @@ def test_value_is_torchs_bit_for_bit():
     assert all(torch.equal(one.grad, other.grad) for one, other in zip(ours, theirs, strict=True))
 
 
+def test_what_is_at_the_limit_is_not_touched():
+    p = torch.zeros(3, requires_grad=True)
+    p.grad = torch.tensor([0.5, -0.5, 0.25])
+    done = value(p, 0.5)
+    assert done.touched.item() == 0 and done.factor.item() == 1
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("spoil", [1.0, 1e20, 1e30, math.inf, math.nan])
 def test_nothing_leaves_above_the_bound_and_finite(seed, spoil):
@@ -339,15 +346,23 @@ def test_a_resumed_history_goes_on_exactly(history, cut):
     assert torch.equal(*(torch.nan_to_num(one.state_dict()["norms"]) for one in (whole, resumed)))
 
 
-def test_a_state_is_a_copy_both_ways():
-    auto, other = AutoClip(), AutoClip()
+@pytest.mark.parametrize("history", [2, 10_000])
+def test_a_state_is_a_copy_both_ways(history):
+    auto, other = AutoClip(history=history), AutoClip(history=history)
     run(auto, [1.0, 2.0])
     state = auto.state_dict()
     other.load_state_dict(state)
     run(auto, [9.0]), run(other, [3.0])
     assert state["norms"].tolist() == [1.0, 2.0]
     assert [one.state_dict()["norms"].tolist()[-1] for one in (auto, other)] == [9.0, 3.0]
-    assert repr(pickle.loads(pickle.dumps(auto))) == repr(auto) == "AutoClip(percentile=10.0, history=10000)"
+    assert repr(pickle.loads(pickle.dumps(auto))) == repr(auto) == f"AutoClip(percentile=10.0, history={history})"
+
+
+def test_a_history_follows_the_dtype_of_the_norms():
+    auto = AutoClip(100, history=2)
+    auto.load_state_dict({"norms": torch.tensor([0.1, 0.2])})
+    run(auto, [1 / 3])
+    assert auto.limit().item() == 1 / 3
 
 
 def test_a_longer_history_is_cut_to_its_newest_part():

@@ -141,7 +141,7 @@ def test_in_backward_can_be_taken_off_and_refuses_others():
     hooks.remove()
     weight.sum().backward()
     assert weight.grad is not None
-    with pytest.raises(ValueError, match="which SGD cannot; use leonui.optim"):
+    with pytest.raises(ValueError, match=r"which SGD cannot; use leonui\.optim"):
         optim.in_backward(torch.optim.SGD([weight], lr=1.0))
     with pytest.raises(ValueError, match="every=0 backward passes make no step"):
         optim.in_backward(optim.SGD([weight], lr=1.0), every=0)

@@ -127,6 +127,22 @@ def schedule(ctx: click.Context, spec: str, lr: float, steps: int | None, output
 
 
 @cli.command()
+@click.argument("target", metavar="MODULE:CLASS")
+@JSON
+@click.pass_context
+def check(ctx: click.Context, target: str, as_json: bool) -> None:
+    """Check an optimizer: whether it keeps what training code expects, and what each breach breaks.
+
+    \b
+      leonui check torch.optim:AdamW
+      leonui check package.module:Class
+    """
+    from leonui.command import run_check
+
+    ctx.exit(run_check(target, as_json))
+
+
+@cli.command()
 @LANG
 @JSON
 @click.pass_context

@@ -13,7 +13,7 @@ from typing import Any
 
 from leonui import __version__, runs
 from leonui.record import Record, encode
-from leonui.terminal import TerminalGuide, fail, show, show_climb, show_optimizers, speaks_braille
+from leonui.terminal import TerminalGuide, fail, show, show_climb, show_conformance, show_optimizers, speaks_braille
 from leonui.trial.plan import Plan
 from leonui.trial.process import launch
 from leonui.trial.program import Program
@@ -118,6 +118,23 @@ def list_runs(place: str | None, as_json: bool) -> int:
     for line in [] if as_json else lines:
         sys.stdout.write(f"{line['run']}  {line['verdict'] or '-':14}  {line['program'] or ''}\n")
     return 0
+
+
+def run_check(target: str, as_json: bool) -> int:
+    """The command ``leonui check``; returns its exit code: 0 all passed, 1 some failed, 2 wrong use."""
+    from leonui.conformance import check_optimizer, load_target
+
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        make = load_target(target)
+    except ValueError as error:
+        return fail(str(error), 2)
+    report = check_optimizer(make)
+    if as_json:
+        sys.stdout.write(json.dumps(report.to_json()) + "\n")
+    else:
+        show_conformance(report)
+    return 0 if report.passed else 1
 
 
 def list_optimizers(lang: str | None, as_json: bool) -> int:

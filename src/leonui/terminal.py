@@ -119,6 +119,26 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
         console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
 
 
+MARKS = {True: "[green]✔[/]", False: "[red]✖[/]", None: "[dim]·[/]"}
+
+
+def show_conformance(report: Any) -> None:
+    """Print the table of a conformance report: a failure says what it breaks, the last line counts."""
+    console = Console(highlight=False)
+    table = Table("", "check", "measured", box=None, pad_edge=False, title=escape(report.target), title_justify="left")
+    for row in report.rows:
+        prefix = "not applicable: " if row.outcome == "not applicable" else ""
+        detail = prefix + escape(row.detail)
+        if row.ok is False:
+            detail += f"\n[dim]{escape(row.breaks)}[/]"
+        table.add_row(MARKS[row.ok], escape(row.name), detail)
+    console.print(table)
+    for note in report.notes:
+        console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
+    judged, failed = sum(row.ok is not None for row in report.rows), len(report.failures)
+    console.print(f"{judged - failed} of {judged} checks passed, {failed} failed")
+
+
 def show_optimizers(rows: list[dict[str, Any]], lang: str) -> None:
     """Print which optimizer to use when."""
     table = Table(box=None, pad_edge=False)

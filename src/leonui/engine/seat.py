@@ -59,7 +59,12 @@ class Seat:
         return {s: slot for s, slot in self.rule.slots.items() if not slot.uniform and slot.key in self.state}
 
     def prepare(self) -> None:
-        """Create what is missing of the state."""
+        """Create what is missing of the state; refuses what the rule cannot see."""
+        if self.rule.whole and self.p.is_complex():
+            raise ValueError(
+                f"parameter {self.number} of shape {tuple(self.p.shape)} is complex, and {self.rule.name} needs real "
+                "matrices; give it a group of its own with an element-wise optimizer, such as AdamW"
+            )
         if "step" not in self.state:
             self.state["step"] = torch.zeros((), dtype=torch.float32, device=self.p.device)
         for slot in self.rule.slots.values():

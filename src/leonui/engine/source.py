@@ -126,22 +126,22 @@ def _tile(graph: Graph, columns: Columns) -> str:
     printer = element_printer(columns, ELEMENTS, "F({})")
     direction = printer.name(graph.direction)
     new = {symbol: printer.name(node) for symbol, node in graph.changed.items()}
-    loads = [f"{symbol}_ = {symbol}[i]" for symbol in graph.tensors]
-    stores = [f"{symbol}[i] = {name}" for symbol, name in new.items()]
+    loads = [f"{symbol}_ = {symbol}[at]" for symbol in graph.tensors]
+    stores = [f"{symbol}[at] = {name}" for symbol, name in new.items()]
     return f"""
 @njit(**FAST)
-def tile(n, {", ".join(["g", "p", *graph.tensors])}, k):
-    {", ".join(columns.names)}, = {", ".join(f"k[{i}]" for i in range(len(columns.names)))},
+def tile(count, {", ".join(["g", "p", *graph.tensors])}, row):
+    {", ".join(columns.names)}, = {", ".join(f"row[{i}]" for i in range(len(columns.names)))},
     moved, size, same = F(0), F(0), F(0)
-    for i in range(n):
-        p_ = p[i]
-        g_ = scale * g[i] + couple * p_
+    for at in range(count):
+        p_ = p[at]
+        g_ = scale * g[at] + couple * p_
 {_indent([*loads, *printer.lines], 2)}
-        q = keep * p_ - lr * {direction}
-{_indent([*stores, "p[i] = q"], 2)}
-        moved += (q - p_) * (q - p_)
-        size += q * q
-        same += F(1) if q == p_ else F(0)
+        after = keep * p_ - lr * {direction}
+{_indent([*stores, "p[at] = after"], 2)}
+        moved += (after - p_) * (after - p_)
+        size += after * after
+        same += F(1) if after == p_ else F(0)
     return moved, size, same
 """
 
@@ -152,16 +152,16 @@ def _reduce(graph: Graph, columns: Columns) -> str:
         return ""
     printer = element_printer(columns, ELEMENTS, "F({})")
     sums = [printer.name(node.args[0]) for node in graph.reductions]
-    loads = [f"{symbol}_ = {symbol}[i]" for symbol in graph.tensors]
-    accumulators = [f"s{i}" for i in range(len(sums))]
+    loads = [f"{symbol}_ = {symbol}[at]" for symbol in graph.tensors]
+    accumulators = [f"sum{i}" for i in range(len(sums))]
     return f"""
 @njit(**FAST)
-def sums_of(n, {", ".join(["g", "p", *graph.tensors])}, k, out):
-    {", ".join(columns.names)}, = {", ".join(f"k[{i}]" for i in range(len(columns.names)))},
+def sums_of(count, {", ".join(["g", "p", *graph.tensors])}, row, out):
+    {", ".join(columns.names)}, = {", ".join(f"row[{i}]" for i in range(len(columns.names)))},
     {" = ".join(accumulators)} = 0.0
-    for i in range(n):
-        p_ = p[i]
-        g_ = scale * g[i] + couple * p_
+    for at in range(count):
+        p_ = p[at]
+        g_ = scale * g[at] + couple * p_
 {_indent([*loads, *printer.lines], 2)}
 {_indent([f"{a} += np.float64({x})" for a, x in zip(accumulators, sums, strict=True)], 2)}
 {_indent([f"out[{i}] = {a}" for i, a in enumerate(accumulators)], 1)}
@@ -171,27 +171,27 @@ def sums_of(n, {", ".join(["g", "p", *graph.tensors])}, k, out):
 def _numbers(layout: Layout, graph: Graph, columns: Columns) -> str:
     """What is one number for a whole tensor, in float64, for every tensor; ``commit`` keeps step and numbers."""
     rule, at = graph.rule, {name: i for i, name in enumerate(layout.addresses)}
-    given = {"t": "t", "lr": "a[3]"}
-    given |= {name: f"a[{i}]" for i, name in enumerate(rule.hypers, len(GIVEN))}
+    given = {"t": "t", "lr": "given[3]"}
+    given |= {name: f"given[{i}]" for i, name in enumerate(rule.hypers, len(GIVEN))}
     given |= {symbol: f"{symbol}[0]" for symbol in graph.numbers}
-    sums = {node: f"s[{i}]" for i, node in enumerate(graph.reductions)}
+    sums = {node: f"found[{i}]" for i, node in enumerate(graph.reductions)}
     printer = Printer(NUMBERS, "{}", lambda x: given[x.args[0]] if x.op == "var" else sums.get(x))
     fills = [form.format(printer.name(node)) for form, node in columns.nodes]
     new = [printer.name(graph.state[symbol]) for symbol in graph.numbers]
-    views = [f"{symbol} = doubles(address[j, {at[symbol]}], 1)" for symbol in graph.numbers]
+    views = [f"{symbol} = doubles(address[seat, {at[symbol]}], 1)" for symbol in graph.numbers]
     keeps = [f"{symbol}[0] = {name}" for symbol, name in zip(graph.numbers, new, strict=True)]
     return f"""
 @njit(**PLAIN)
 def numbers(address, rows, lane, ids, sums, commit, table, seeds):
-    for j in range(address.shape[0]):
-        a, s = rows[lane[j]], sums[j]
-        step = floats(address[j, {at["t"]}], 1)
+    for seat in range(address.shape[0]):
+        given, found = rows[lane[seat]], sums[seat]
+        step = floats(address[seat, {at["t"]}], 1)
         t = np.float64(step[0]) + 1.0
-        seeds[j] = seed_of(np.uint32(t), ids[j])
+        seeds[seat] = seed_of(np.uint32(t), ids[seat])
 {_indent([*views, *printer.lines], 2)}
-        for i in range({len(GIVEN)}):
-            table[j, i] = a[i]
-{_indent([f"table[j, {len(GIVEN) + i}] = {fill}" for i, fill in enumerate(fills)], 2)}
+        for column in range({len(GIVEN)}):
+            table[seat, column] = given[column]
+{_indent([f"table[seat, {len(GIVEN) + i}] = {fill}" for i, fill in enumerate(fills)], 2)}
         if commit:
             step[0] = t
 {_indent(keeps, 3)}
@@ -208,32 +208,32 @@ class _Arrays:
     scratch: int = 0
 
     def _at(self, column: str, width: str) -> str:
-        return f"address[j, {self.layout.addresses.index(column)}] + {width}"
+        return f"address[seat, {self.layout.addresses.index(column)}] + {width}"
 
     def plain(self, symbol: str) -> None:
         view, width = ("doubles", 8) if self.layout.wide else ("floats", 4)
-        self.opens.append(f"{symbol} = {view}({self._at(symbol, f'{width} * o')}, n)")
+        self.opens.append(f"{symbol} = {view}({self._at(symbol, f'{width} * start')}, count)")
 
     def _into_scratch(self, symbol: str, load: str) -> None:
-        self.opens += [f"{symbol} = scratch[{self.scratch}, :n]", f"load_{load}, n, {symbol})"]
+        self.opens += [f"{symbol} = scratch[{self.scratch}, :count]", f"load_{load}, count, {symbol})"]
         self.scratch += 1
 
     def half(self, symbol: str, number: int, store: str) -> None:
-        at = self._at(symbol, "2 * o")
+        at = self._at(symbol, "2 * start")
         self._into_scratch(symbol, f"half({at}")
-        noise = f", o, seeds[j] ^ {_salt(number)})" if store == "_stochastic" else ")"
+        noise = f", start, seeds[seat] ^ {slot_salt(number)})" if store == "_stochastic" else ")"
         if store != "none":
-            self.closes.append(f"{'same = ' if symbol == 'p' else ''}store_half{store}({symbol}, {at}, n{noise}")
+            self.closes.append(f"{'same = ' if symbol == 'p' else ''}store_half{store}({symbol}, {at}, count{noise}")
 
     def pair(self) -> None:
-        at = f"{self._at('p', '2 * o')}, {self._at('p.rest', '2 * o')}"
+        at = f"{self._at('p', '2 * start')}, {self._at('p.rest', '2 * start')}"
         self._into_scratch("p", f"pair({at}")
-        self.closes.append(f"same = store_pair(p, {at}, n)")
+        self.closes.append(f"same = store_pair(p, {at}, count)")
 
     def coded(self, symbol: str, number: int, kind: str) -> None:
-        at = f"{self._at(symbol, 'o')}, {self._at(f'{symbol}.scales', f'4 * (o // {BLOCK})')}"
+        at = f"{self._at(symbol, 'start')}, {self._at(f'{symbol}.scales', f'4 * (start // {BLOCK})')}"
         self._into_scratch(symbol, f"{kind}({at}")
-        self.closes.append(f"store_{kind}({symbol}, {at}, n, o, seeds[j] ^ {_salt(number)})")
+        self.closes.append(f"store_{kind}({symbol}, {at}, count, start, seeds[seat] ^ {slot_salt(number)})")
 
     def open(self, symbol: str, kind: str, number: int) -> None:
         if kind in ("float32", "float64"):
@@ -244,10 +244,6 @@ class _Arrays:
             self.pair()
         else:
             self.coded(symbol, number, kind)
-
-
-def _salt(number: int) -> int:
-    return slot_salt(number)
 
 
 def _walks(layout: Layout, graph: Graph) -> str:
@@ -265,27 +261,27 @@ def _walks(layout: Layout, graph: Graph) -> str:
             del arrays.closes[before:]
     names = ", ".join(["g", "p", *graph.tensors])
     start = """
-        j, o, n = part[c, 0], part[c, 1], part[c, 2]
+        seat, start, count = part[turn, 0], part[turn, 1], part[turn, 2]
 """
-    head = f"    scratch = np.empty(({max(1, arrays.scratch)}, {CHUNK}), F)\n    for c in range(first, last):{start}"
+    head = f"    scratch = np.empty(({max(1, arrays.scratch)}, {CHUNK}), F)\n    for turn in range(first, last):{start}"
     reduce = f"""
 @njit(**PLAIN)
 def reduce(first, last, part, address, table, out):
 {head}{_indent(arrays.opens, 2)}
-        sums_of(n, {names}, table[j], out[c])
+        sums_of(count, {names}, table[seat], out[turn])
 """
     return f"""
 @njit(**PLAIN)
 def measure(first, last, part, address, out):
 {head}{_indent(gradient, 2)}
-        out[c] = squares(g, n)
+        out[turn] = squares(g, count)
 {reduce if graph.reductions else ""}
 @njit(**PLAIN)
 def update(first, last, part, address, table, seeds, out):
 {head}{_indent(arrays.opens, 2)}
-        moved, size, same = tile(n, {names}, table[j])
+        moved, size, same = tile(count, {names}, table[seat])
 {_indent(arrays.closes, 2)}
-        out[c, 0], out[c, 1], out[c, 2] = moved, size, same
+        out[turn, 0], out[turn, 1], out[turn, 2] = moved, size, same
 """
 
 

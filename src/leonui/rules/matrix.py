@@ -38,7 +38,7 @@ def orthogonalize(x: Tensor, steps: int, eps: float) -> Tensor:
     Jordan (2024): they end between about 0.7 and 1.2. Accelerators iterate in bfloat16, CPUs in x's own precision.
     """
     shape, (a, b, c) = x.shape, QUINTIC
-    x = x.reshape(len(x), -1)
+    x = x.flatten(1)
     y = x.mT if len(x) > x.shape[1] else x
     y = y if y.device.type == "cpu" and y.dtype.itemsize > 2 else y.bfloat16()
     y = y / y.norm().clamp(min=eps)
@@ -171,7 +171,7 @@ def soap(
     uncorrected root, both biases corrected.
     """
     shape = g.shape
-    g, m, v = (one.reshape(len(g), -1) for one in (g, m, v))
+    g, m, v = (one.flatten(1) for one in (g, m, v))
     if t == 1:
         a, b = (torch.lerp(old, new, 1 - beta2) for old, new in ((a, g @ g.mT), (b, g.mT @ g)))
         return (

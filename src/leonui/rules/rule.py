@@ -46,7 +46,7 @@ class Rule:
         object.__setattr__(self, "asks", tuple(inspect.signature(self.function).parameters))
 
     def __reduce__(self) -> Any:
-        return getattr, (import_module(self.function.__module__), self.name)
+        return _named, (self.function.__module__, self.name)
 
     @property
     def name(self) -> str:
@@ -67,6 +67,11 @@ class Rule:
 def rule(view: Callable[..., Any] | None = None, /, **slots: str | Slot) -> Callable[[Callable[..., Any]], Rule]:
     """Make an element-wise rule; each keyword names a symbol of the state and its key in ``state_dict``."""
     return lambda function: Rule(function, _slots(slots), view=view)
+
+
+def _named(module: str, name: str) -> Rule:
+    """The rule of a name: how one is unpickled."""
+    return getattr(import_module(module), name)
 
 
 def matrix_rule(**slots: str | Slot) -> Callable[[Callable[..., Any]], Rule]:
