@@ -1,4 +1,4 @@
-"""Climbs every example as a user would, and writes docs/results.md: baseline, climb, interval, steps spent."""
+"""Climbs every example as a user would, for docs/results.md: baseline, climb, interval, steps spent."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from leonui.machine import machine
+from measure import section
 
 ROOT = Path(__file__).parents[1]
-HEAD = """# Results
+HEAD = """## The climb
 
 Every bundled example, climbed as it is: `make results` runs `leonui climb --json --seeds 3 examples/NAME.py` on each
-and writes this page. Nothing was tuned for one of them: the constants of the search are the same for all.
+and writes this section. Nothing was tuned for one of them: the constants of the search are the same for all.
 Steps are those of one baseline, of the search and of one final run; "x baseline" is their sum over the baseline's.
 
 | example | verdict | judged by | baseline | climb | difference, 95% interval | lr | steps | x baseline | seconds |
@@ -59,8 +59,7 @@ def main() -> None:
     for name in names:
         rows.append(row(name, climb(ROOT / "examples" / f"{name}.py")))
         print(rows[-1], flush=True)
-    made = ", ".join(f"{key} {value}" for key, value in machine().items())
-    (ROOT / "docs" / "results.md").write_text(HEAD + "\n".join(rows) + f"\n\nMade on: {made}. Three seeds each.\n")
+    section("climb", HEAD + "\n".join(rows) + "\n\nThree seeds each.")
 
 
 if __name__ == "__main__":

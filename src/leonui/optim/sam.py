@@ -49,6 +49,8 @@ class SAM(torch.optim.Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """Climb, look at the gradient there, return, and step along it."""
         if closure is None:
+            if not any(bool(p.grad.any()) for p in self._parameters()):
+                return self.optimizer.step()  # nothing to climb: how torch.distributed.checkpoint makes the state
             raise ValueError("SAM looks at two points in a step; call step(closure) with one that runs backward")
         with torch.enable_grad():
             loss = closure()
@@ -66,13 +68,23 @@ class SAM(torch.optim.Optimizer):
     @torch.no_grad()
     def _climb(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Move to the worst point nearby; returns parameters and what they were."""
-        here = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
-        slopes = [p.grad * (p.abs() if self.adaptive else 1) for p in here]
+        here = self._parameters()
+        up = {id(p): -1 if group.get("maximize") else 1 for group in self.param_groups for p in group["params"]}
+        slopes = [up[id(p)] * p.grad * (p.abs() if self.adaptive else 1) for p in here]
         norm = torch.nn.utils.get_total_norm(slopes)
         before = [(p, p.clone()) for p in here]
         for p, slope in zip(here, slopes, strict=True):
             p.add_(slope * (p.abs() if self.adaptive else 1) * (self.rho / (norm + 1e-12)))
         return before
+
+    def _parameters(self) -> list[Any]:
+        return [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+
+    def __getattr__(self, name: str) -> Any:
+        """Hooks and all else that torch keeps on an optimizer: the wrapped one's."""
+        if name == "optimizer":  # not yet there while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.optimizer, name)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """As the wrapped optimizer's."""
