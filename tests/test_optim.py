@@ -196,10 +196,32 @@ def test_averaged_weights_come_and_go_bit_for_bit():
     walking = weight.detach().clone()
     with optimizer.averaged():
         assert not torch.equal(weight, walking)
+        with pytest.raises(RuntimeError, match=r"which do not walk; step\(\) after the averaged\(\) block"):
+            optimizer.step()
     assert torch.equal(weight, walking)
     plain = optim.AdamW([weight])
     with plain.averaged():
         assert torch.equal(weight, walking)
+
+
+@pytest.mark.parametrize("name", ["AdamW", "Muon"])
+def test_a_compiled_training_step_is_the_same_step(name):
+    def walk(compiled):
+        torch.manual_seed(0)
+        model = Small()
+        optimizer = getattr(optim, name)(model.parameters(), lr=0.01, clip_norm=1.0)
+
+        def step(x):
+            optimizer.zero_grad()
+            next(losses(model, [x])).backward()
+            optimizer.step()
+
+        run = torch.compile(step, backend="eager") if compiled else step
+        for x in batches(3):
+            run(x)
+        return [p.detach() for p in model.parameters()]
+
+    assert all(map(torch.equal, walk(True), walk(False)))
 
 
 def test_advice_covers_the_shelf():

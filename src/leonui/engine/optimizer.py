@@ -67,7 +67,7 @@ class Engine(torch.optim.Optimizer):
         self._machines: list[Any] = []
         self._seated: list[Tensor] = []
         self._count: int | None = None
-        self._shown: list[Tensor] | None = None
+        self._showing = False
         _check(defaults | dict(options), self.clip_norm)
         super().__init__(params, {"maximize": False, **defaults, **options})
         caution(self)
@@ -99,7 +99,12 @@ class Engine(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        self.advance([p for group in self.param_groups for p in group["params"]])
+        if self._showing:
+            raise RuntimeError(
+                "the weights are the averaged ones, which do not walk; step() after the averaged() block"
+            )
+        advance = _uncompiled if torch.compiler.is_compiling() else Engine.advance
+        advance(self, [p for group in self.param_groups for p in group["params"]])
         return loss
 
     def _seats(self, parameters: Iterable[Tensor]) -> list[Seat]:
@@ -182,12 +187,14 @@ class Engine(torch.optim.Optimizer):
     def averaged(self) -> Iterator[None]:
         """Within it the weights are the averaged point, for rules that walk with two (Schedule-Free); bit-exact after.
 
-        For other rules it changes nothing. Do not step inside it.
+        For other rules it changes nothing. A step inside it is a RuntimeError.
         """
         kept = shown(self._seats(list(self.state)))
+        self._showing = bool(kept)
         try:
             yield
         finally:
+            self._showing = False
             with torch.no_grad():
                 for p, old in kept:
                     p.copy_(old)
@@ -216,7 +223,13 @@ class Engine(torch.optim.Optimizer):
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
-        self._machines, self._seated, self._count, self._shown = [], [], None, None
+        self._machines, self._seated, self._count, self._showing = [], [], None, False
+
+
+@torch._disable_dynamo
+def _uncompiled(optimizer: Engine, parameters: list[Tensor]) -> None:
+    """The step within a compiled training loop: addresses and kernels of its own are nothing to trace."""
+    optimizer.advance(parameters)
 
 
 def _stats(norm: Any, share: Any, figures: Any, count: int, skipped: Any, go: Any) -> Stats:
