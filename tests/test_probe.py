@@ -212,10 +212,11 @@ def test_a_schedulers_steps_are_counted(times, expected, make, tmp_path):
     assert seen.record.named("scheduler")[0]["place"].startswith(f"{__file__}:")
 
 
-def test_events_tell_where_and_with_what(tmp_path):
+@pytest.mark.parametrize("shelf", [torch.optim, leonui.optim], ids=["torch", "leonui"])
+def test_events_tell_where_and_with_what(shelf, tmp_path):
     w = parameter(1.0, 2.0)
     with leonui.watch(tmp_path):
-        optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+        optimizer = shelf.SGD([w], lr=0.1, momentum=0.9)
         train(optimizer, lambda: quadratic(w), 2)
         leonui.log(accuracy=torch.tensor(0.5), epoch=1)
     leonui.log(late=1.0)

@@ -23,8 +23,16 @@ LOSSES = (
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "ctc_loss", "gaussian_nll_loss",
     "huber_loss", "kl_div", "l1_loss", "mse_loss", "nll_loss", "poisson_nll_loss", "smooth_l1_loss",
 )  # fmt: skip
-_TORCH = str(Path(torch.__file__).parent)
-_SELF = str(Path(__file__).parent)
+# where a script's own lines are not: torch, and those parts of leonui that a script calls or runs under
+_LIBRARIES = tuple(
+    str(place)
+    for place in (
+        Path(torch.__file__).parent,
+        Path(__file__).parent,
+        *(Path(__file__).parents[2] / part for part in ("engine", "optim", "clip.py")),
+        "<",
+    )
+)
 
 
 class Hooks:
@@ -161,12 +169,12 @@ class Hooks:
 
 
 def places(skip: int, depth: int) -> list[str]:
-    """The nearest ``depth`` places in the stack, as ``file:line``, that are neither torch's nor the probe's."""
+    """The nearest ``depth`` places in the stack, as ``file:line``, that are neither torch's nor leonui's."""
     found: list[str] = []
     frame = sys._getframe(skip)
     while frame is not None and len(found) < depth:
         name = frame.f_code.co_filename
-        if not name.startswith((_TORCH, _SELF, "<")):
+        if not name.startswith(_LIBRARIES):
             found.append(f"{name}:{frame.f_lineno}")
         frame = frame.f_back
     return found or [""]
