@@ -39,6 +39,9 @@ MAIN = "from leonui.cli import main; main()"
         (["watch", "--help"], "leave a Record"),
         (["report", "--help"], "--output"),
         (["runs"], ""),
+        (["schedule", "warmup(10) > cosine(90)"], "step"),
+        (["schedule", "noam(512, 4000)", "--json"], '"schedule": "noam(512, 4000)"'),
+        (["check", "--help"], "MODULE:CLASS"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -119,6 +119,11 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
         console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
 
 
+ADVICE = mark(
+    "lr is the one to begin with, bytes those of weight and state for each float32 weight, a source without a name is on "
+    "arXiv. AdamW when in doubt; "
+    "leonui climb tells what your script gains by another lr."
+)
 MARKS = {True: "[green]✔[/]", False: "[red]✖[/]", None: "[dim]·[/]"}
 
 
@@ -142,18 +147,16 @@ def show_conformance(report: Any) -> None:
 def show_optimizers(rows: list[dict[str, Any]], lang: str) -> None:
     """Print which optimizer to use when."""
     table = Table(box=None, pad_edge=False)
-    heads = (mark("optimizer"), mark("use it for"), mark("lr to begin with"), mark("bytes a weight"), mark("source"))
-    for head in heads:
-        table.add_column(
-            translate(head, lang), no_wrap=head != heads[1], justify="right" if head == heads[3] else "left"
-        )
+    table.add_column(translate(mark("optimizer"), lang), no_wrap=True)
+    table.add_column(translate(mark("use it for"), lang), min_width=24)
+    table.add_column("lr")
+    table.add_column(translate(mark("bytes"), lang), justify="right")
+    table.add_column(translate(mark("source"), lang), no_wrap=True)
     for row in rows:
         table.add_row(row["name"], translate(row["use"], lang), row["lr"], f"{row['bytes']:.3g}", row["source"])
     console = Console(highlight=False)
     console.print(table)
-    console.print(
-        translate(mark("AdamW when in doubt; leonui climb tells what your script gains by another lr."), lang)
-    )
+    console.print(translate(ADVICE, lang))
 
 
 def show(chart: Text, path: str | None = None) -> None:
