@@ -30,6 +30,7 @@ class Eager:
     def __init__(self, seats: list[Seat]):
         self.seats = seats
         self.spread = spread(seats[0].p)
+        self.groups = list({id(seat.group): seat for seat in seats}.values())
         self.count = sum(local(seat.p).numel() for seat in seats)
 
     def fits(self, gradients: list[Tensor]) -> bool:
@@ -114,12 +115,15 @@ def _store(seat: Seat, slot: Any, value: Any, number: int) -> None:
 def _settle(seat: Seat, before: Tensor, after: Tensor) -> Tensor:
     """Put the parameter where it has come to, and measure the way."""
     p, before, after = local(seat.p), local(before), local(after)
-    old = p.clone()
+    old, same = p.clone(), torch.ones_like(p, dtype=torch.bool)
     moved, size = (x.square().sum(dtype=torch.float64) for x in (after - before, after))
     if seat.pair:
-        storage.store_pair(after, p, local(seat.state["compensation"]))
+        rest = local(seat.state["compensation"])
+        short = rest.clone()
+        storage.store_pair(after, p, rest)
+        same = rest == short
     elif p.dtype is torch.bfloat16 and seat.storage.rounding == "stochastic":
         storage.store_stochastic(after, p, storage.seed_of(int(seat.state["step"]), seat.number, 0))
     else:
         p.copy_(after)
-    return torch.stack([moved, size, (p == old).sum(dtype=torch.float64)])
+    return torch.stack([moved, size, ((p == old) & same).sum(dtype=torch.float64)])

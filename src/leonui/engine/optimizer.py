@@ -16,7 +16,7 @@ from leonui.engine import machines, shards
 from leonui.engine.averages import shown
 from leonui.engine.caution import caution
 from leonui.engine.saved import adopt
-from leonui.engine.seat import Pace, Seat
+from leonui.engine.seat import Pace, Seat, catch_up
 from leonui.engine.stats import Stats
 from leonui.engine.storage import Storage
 from leonui.rules.rule import Rule
@@ -111,10 +111,14 @@ class Engine(torch.optim.Optimizer):
         wanted = set(parameters)
         every = [(p, group) for group in self.param_groups for p in group["params"]]
         return [
-            Seat(p, group, self.state[p] if p.grad is not None else {}, self.rule_of(p, group), number, self.storage)
+            Seat(p, group, self._held(p), self.rule_of(p, group), number, self.storage)
             for number, (p, group) in enumerate(every)
             if p in wanted
         ]
+
+    def _held(self, p: Tensor) -> dict[str, Any]:
+        """The state of a parameter; none is created for one that was never stepped."""
+        return self.state[p] if p in self.state or p.grad is not None else {}
 
     def seat(self, p: Tensor) -> Seat:
         """What a step would know of a parameter, with state of its own: nothing of the optimizer changes."""
@@ -130,7 +134,9 @@ class Engine(torch.optim.Optimizer):
         """The machines for those parameters; the last ones, if these are the same and all lies where it lay."""
         same = len(parameters) == len(self._seated) and all(map(is_, parameters, self._seated))
         if not (same and self._fit(gradients)):
-            self._machines, self._seated = machines.assign(self._seats(parameters)), parameters
+            seats = self._seats(parameters)
+            catch_up(seats, list(self.state.values()))
+            self._machines, self._seated = machines.assign(seats), parameters
             places = {p: place for place, p in enumerate(parameters)}
             self._places = [[places[seat.p] for seat in machine.seats] for machine in self._machines]
             if not self._fit(gradients):
@@ -138,13 +144,20 @@ class Engine(torch.optim.Optimizer):
         return self._machines
 
     def _fit(self, gradients: list[Tensor]) -> bool:
+        """Whether each rule is still the one its group asks for, and all lies where it lay."""
+        groups = [seat for machine in self._machines for seat in machine.groups]
+        if any(self.rule_of(seat.p, seat.group) is not seat.rule for seat in groups):
+            return False
         if len(self._machines) == 1:
             return self._machines[0].fits(gradients)
         crews = zip(self._machines, self._places, strict=True)
         return all(machine.fits([gradients[place] for place in places]) for machine, places in crews)
 
-    def advance(self, parameters: list[Tensor], norm: float | None = None) -> Any:
-        """Step those of some parameters that have a gradient; returns its norm. ``norm``: clip by this instead."""
+    def advance(self, parameters: list[Tensor], norm: float | None = None, done: int | None = None) -> Any:
+        """Step those of some parameters that have a gradient; returns its norm.
+
+        ``norm``: clip by this instead; ``done``: the steps done so far, where that is not the optimizer's own count.
+        """
         every = [p.grad for p in parameters]
         gradients = [g for g in every if g is not None]
         if len(gradients) < len(every):
@@ -162,7 +175,7 @@ class Engine(torch.optim.Optimizer):
             self.stats = Stats(grad_norm=own, skipped=self.stats.skipped + 1)
             return 0.0
         share = 1.0 if self.clip_norm is None else factor(own if norm is None else norm, self.clip_norm)
-        done = self.steps if len(parameters) > 1 or not waits else int(self.state[parameters[0]]["step"])
+        done = self.steps if done is None else done
         pace = Pace(unscale * share, self.schedule(done) if self.schedule else 1.0, None if go is True else go)
         sums = shards.sums(crew, pace)
         figures = shards.total([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew)

@@ -119,6 +119,15 @@ class Seat:
         }
 
 
+def catch_up(seats: list[Seat], states: list[dict[str, Any]]) -> None:
+    """Give seats the numbers that are one for the whole optimizer, from the state that made the last step."""
+    for seat in seats:
+        for slot in seat.rule.slots.values():
+            if slot.shared and (known := [state for state in states if slot.key in state]):
+                latest = max(known, key=lambda state: float(state["step"]))
+                seat.state.setdefault(slot.key, latest[slot.key].clone()).copy_(latest[slot.key])
+
+
 def hyper(group: dict[str, Any], name: str) -> Any:
     """A hyper-parameter of a group: beta1, beta2 ... are the members of ``betas``."""
     return group[name] if name in group else group["betas"][int(name.removeprefix("beta")) - 1]

@@ -19,6 +19,7 @@ class InBackward:
         self.seen: dict[Tensor, int] = {}
         self.squares: dict[Tensor, float] = {}
         self.norm: float | None = None
+        self.done = optimizer.steps
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.hooks = [p.register_post_accumulate_grad_hook(self._step) for p in parameters]
 
@@ -29,7 +30,7 @@ class InBackward:
             return
         if p in self.squares:  # the second time: a new pass has begun
             self.norm, self.squares = math.sqrt(sum(self.squares.values())), {}
-        self.squares[p] = self.optimizer.advance([p], self.norm) ** 2
+        self.squares[p] = self.optimizer.advance([p], self.norm, self.seen[p] // self.every - 1 + self.done) ** 2
         p.grad = None
 
     def remove(self) -> None:

@@ -75,9 +75,9 @@ def schedule_free_adamw(
     v=square("exp_avg_sq"),
     s="s",
     p0=Slot("p0", start="p"),
-    d=Slot("d", start="d0", uniform=True),
-    top=Slot("d_max", start="d0", uniform=True),
-    r=Slot("d_numerator", uniform=True),
+    d=Slot("d", start="d0", uniform=True, shared=True),
+    top=Slot("d_max", start="d0", uniform=True, shared=True),
+    r=Slot("d_numerator", uniform=True, shared=True),
 )
 def prodigy(
     g,

@@ -17,13 +17,15 @@ class Slot:
 
     ``key`` is its name in ``state_dict`` (torch's, where torch has the rule); ``start`` its first value: a number, the
     name of a hyper-parameter, "p" for the parameter itself, or a function of it (None: there is no such slot).
-    ``uniform`` if it is one number and not a tensor; ``average`` ("signed", "unsigned") if 8 bits can hold it.
+    ``uniform`` if it is one number and not a tensor; ``average`` ("signed", "unsigned") if 8 bits can hold it;
+    ``shared`` if it is one number for the whole optimizer.
     """
 
     key: str
     start: float | str | Callable[[Any], Any] = 0.0
     uniform: bool = False
     average: str | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, eq=False)
