@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,11 +14,19 @@ import torch
 from leonui.rules.expression import Node, absolute, sign, sqrt, variable, where
 from leonui.rules.rule import Rule
 
+
+def divide(x: Any, y: Any) -> Any:
+    """x / y as tensors divide: by 0 it is infinite or nan, and no error."""
+    if isinstance(x, torch.Tensor) or isinstance(y, torch.Tensor) or y != 0:
+        return x / y
+    return math.copysign(math.inf, x) if x else math.nan
+
+
 OPERATIONS = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
-    "div": operator.truediv,
+    "div": divide,
     "pow": operator.pow,
     "gt": operator.gt,
     "where": where,
