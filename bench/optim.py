@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from measure import quartiles, write
+from measure import quartiles, section, table, write
 from shapes import MODELS
 from torch import nn
 
@@ -227,6 +227,37 @@ def line(
     return row
 
 
+TEXT = """## Speed of a step
+
+`python bench/optim.py`: ours and real peers, each on parameters and gradients of its own, in turn, in one run; times are
+medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of the global
+norm, the others without, and ours of those without its guard ("leonui guard" has it, which is one more pass over the
+gradients). The triad is c = a + b in torch on as many elements, 12 bytes an element; bytes of ours are counted as 4 for each
+read and write of gradient, weight and state. On a GPU: *not measured* (`bench/gpu.py` is ready).
+
+"""
+
+
+def page(rows: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
+    """The tables of the results."""
+    lines = [
+        (
+            row["model"],
+            row["rule"],
+            row["who"],
+            f"{row['ms']:.3g}",
+            "1"
+            if row["who"] == "leonui"
+            else f"{row['ratio']:.2f} ({row['quartiles'][0]:.2f} to {row['quartiles'][1]:.2f})",
+            f"{row['GB_per_s']:.0f} GB/s, {row['share_of_triad']:.0%}" if "GB_per_s" in row else "",
+        )
+        for row in rows
+    ]
+    compiled = ", ".join(f"{row['rule']} {row['cold_s']:.1f} s and {row['warm_s']:.2f} s" for row in first)
+    head = ("model", "rule", "who", "ms", "x ours", "bandwidth, share of the triad")
+    return f"{table(head, lines)}\n\nThe first step in a new process, with nothing compiled and with the kernel on disk: {compiled}."
+
+
 FIRST = """
 import time, torch
 from torch import nn
@@ -270,7 +301,9 @@ def main() -> None:
         for rule in args.rule or RULES:
             rows += compare(model, rule, args.rounds)
     if not (args.model or args.rule):
-        write("optim", rows + first_steps())
+        first = first_steps()
+        write("optim", rows + first)
+        section("speed", TEXT + page(rows, first))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import write
+from measure import section, table, write
 
 from leonui import optim
 from leonui.trial.intervention import Intervention, Swap
@@ -23,6 +23,13 @@ from leonui.trial.runner import Runner
 SCRIPT = Path(__file__).parents[1] / "examples" / "stdlib_transformer.py"
 SEEDS = range(5)
 LR = 3e-3
+TEXT = f"""## Smaller state
+
+`python bench/storage.py`: the character transformer (`examples/stdlib_transformer.py`, unchanged, 300 steps, lr {LR:g}) under
+AdamW with its state kept in three ways, and under torch's AdamW: the same first step and the same batches by branching, means
+over five seeds, difference with its standard error. Bytes are measured on a matrix of 1024 by 1024.
+
+"""
 SWAPS = {
     "torch fp32": Swap("AdamW", {"lr": LR}),
     "fp32": Swap("leonui.optim:AdamW", {"lr": LR}),
@@ -79,6 +86,16 @@ def main() -> None:
         held = f"{one['state_bytes']:.2f} bytes a weight" if "state_bytes" in one else ""
         print(f"{one['state']:11} {one['loss']:.4f}  {one['difference']:+.2%} (+- {one['error']:.2%})  {held}")
     write("storage", rows)
+    cells = [
+        (
+            one["state"],
+            f"{one.get('state_bytes', 8):.2f}",
+            f"{one['loss']:.4f}",
+            f"{one['difference']:+.3%} ± {one['error']:.3%}",
+        )
+        for one in rows
+    ]
+    section("storage", TEXT + table(("state of AdamW", "bytes a weight", "validation loss", "from fp32"), cells))
 
 
 if __name__ == "__main__":
