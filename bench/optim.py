@@ -230,10 +230,10 @@ def line(
 TEXT = """## Speed of a step
 
 `python bench/optim.py`: ours and real peers, each on parameters and gradients of its own, in turn, in one run; times are
-medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of the global
-norm, the others without, and ours of those without its guard ("leonui guard" has it, which is one more pass over the
-gradients). The triad is c = a + b in torch on as many elements, 12 bytes an element; bytes of ours are counted as 4 for each
-read and write of gradient, weight and state. On a GPU: *not measured* (`bench/gpu.py` is ready).
+medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of the
+global norm, the others without, and ours of those without its guard ("leonui guard" has it: one more pass over the
+gradients). The triad is c = a + b in torch on as many elements, 12 bytes an element; bytes of ours are counted as 4 for
+each read and write of gradient, weight and state. On a GPU: *not measured* (`bench/gpu.py` is ready).
 
 """
 
@@ -255,7 +255,8 @@ def page(rows: list[dict[str, Any]], first: list[dict[str, Any]]) -> str:
     ]
     compiled = ", ".join(f"{row['rule']} {row['cold_s']:.1f} s and {row['warm_s']:.2f} s" for row in first)
     head = ("model", "rule", "who", "ms", "x ours", "bandwidth, share of the triad")
-    return f"{table(head, lines)}\n\nThe first step in a new process, with nothing compiled and with the kernel on disk: {compiled}."
+    told = "The first step in a new process, with nothing compiled and with the kernel on disk"
+    return f"{table(head, lines)}\n\n{told}: {compiled}."
 
 
 FIRST = """

@@ -25,9 +25,9 @@ SEEDS = range(5)
 LR = 3e-3
 TEXT = f"""## Smaller state
 
-`python bench/storage.py`: the character transformer (`examples/stdlib_transformer.py`, unchanged, 300 steps, lr {LR:g}) under
-AdamW with its state kept in three ways, and under torch's AdamW: the same first step and the same batches by branching, means
-over five seeds, difference with its standard error. Bytes are measured on a matrix of 1024 by 1024.
+`python bench/storage.py`: the character transformer (`examples/stdlib_transformer.py`, unchanged, 300 steps, lr {LR:g})
+under AdamW with its state kept in three ways, and under torch's AdamW: the same first step and the same batches by
+branching, means over five seeds, difference with its standard error. Bytes: measured on a matrix of 1024 by 1024.
 
 """
 SWAPS = {
