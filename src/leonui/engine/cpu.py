@@ -68,7 +68,8 @@ class Cpu:
         self.seats, self.spread, self.layout = seats, spread(seats[0].p), layout(seats[0])
         self.graph, self.kernel = trace(self.layout.rule), load_kernel(self.layout)
         self.views = self.spread is not None or any(map(_differs, seats))
-        self.strides = [seat.p.stride() for seat in seats]
+        self.parameters = [seat.p for seat in seats]
+        self.strides = [p.stride() for p in self.parameters]
         rows = [[_anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
         self.address = np.array([[0, *map(_pointer, row)] for row in rows], dtype=np.int64)
         self.kept = [tensor for row in rows for tensor in row[: self.layout.addresses.index("t") - 1]]
@@ -96,6 +97,8 @@ class Cpu:
     def fits(self, gradients: list[Tensor]) -> bool:
         """Whether all lies where the tables say; puts in where the gradients lie now."""
         if list(map(_pointer, self.kept)) != self.pointers:
+            return False
+        if not all(map(eq, map(_stride, self.parameters), self.strides)):
             return False
         alike = not self.views and all(map(eq, map(_stride, gradients), self.strides))
         self.gradients = gradients if alike else [_like(seat) for seat in self.seats]

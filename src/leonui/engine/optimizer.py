@@ -69,7 +69,8 @@ class Engine(torch.optim.Optimizer):
         self._count: int | None = None
         self._showing = False
         _check(defaults | dict(options), self.clip_norm)
-        super().__init__(params, {"maximize": False, **defaults, **options})
+        torchs = {"maximize": False, "decoupled_weight_decay": options["decay"] != "coupled"}
+        super().__init__(params, torchs | defaults | dict(options))
         caution(self)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -227,6 +228,12 @@ class Engine(torch.optim.Optimizer):
                 seat.state = self.state[seat.p]
                 adopt(seat, given["state"][key])
 
+    def _decay_of(self, group: dict[str, Any]) -> str:
+        """How a group decays that torch saved: as here, unless torch's flag says otherwise."""
+        ours = self.defaults["decay"]
+        flag = group.get("decoupled_weight_decay", ours != "coupled")
+        return ours if flag == (ours != "coupled") else "decoupled" if flag else "coupled"
+
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: getattr(self, name) for name in ("rule", "clip_norm", "schedule", "guard", "storage", "stats")}
         return {**super().__getstate__(), **kept}
@@ -234,6 +241,7 @@ class Engine(torch.optim.Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
+            group.setdefault("decay", self._decay_of(group))
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
         self._machines, self._seated, self._count, self._showing = [], [], None, False

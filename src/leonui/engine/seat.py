@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from leonui.engine.storage import SMALL, Storage, blocks, is_dense
+from leonui.engine.storage import SMALL, Storage, blocks, is_dense, load, seed_of, store
 from leonui.rules.rule import Rule, Slot
 
 
@@ -70,8 +70,24 @@ class Seat:
         for slot in self.rule.slots.values():
             if slot.key not in self.state:
                 self._begin(slot)
-        if self.pair and "compensation" not in self.state:
-            self.state["compensation"] = torch.zeros_like(self.p, requires_grad=False)
+            elif not slot.uniform and self.state[slot.key].shape == self.p.shape:
+                self._lay(slot)
+        if self.pair:
+            rest = self.state.get("compensation", torch.zeros_like(self.p, requires_grad=False))
+            laid = rest.stride() == self.p.stride()
+            self.state["compensation"] = rest if laid else torch.empty_like(self.p, requires_grad=False).copy_(rest)
+
+    def _lay(self, slot: Slot) -> None:
+        """Put a tensor of the state into the layout of its parameter, which somebody may have changed."""
+        old, scale = self.state[slot.key], self.state.get(f"{slot.key}_scale")
+        if old.stride() == self.p.stride():
+            return
+        signed, new = slot.average == "signed", torch.empty_like(self.p, dtype=old.dtype, requires_grad=False)
+        if old.dtype is torch.uint8:
+            store(load(old, scale, signed), new, seed_of(int(self.state["step"]), self.number, -1), scale, signed)
+        else:
+            new.copy_(old)
+        self.state[slot.key] = new
 
     def _begin(self, slot: Slot) -> None:
         p, kind, start = self.p.detach(), self.kind(slot), slot.start
