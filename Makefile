@@ -10,7 +10,7 @@ climb: $(READY)           ## set up everything, then run the main job on the bun
 	$(BIN)/leonui climb
 
 test: $(READY) lint       ## set up everything, then run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -23,9 +23,14 @@ words: $(READY)           ## gather the texts from the code, bring the catalogue
 results: $(READY)         ## climb every example and write docs/results.md
 	$(BIN)/python bench/results.py
 
-bench: $(READY)           ## the probe's overhead, and the speed of a branch
+bench: $(READY)           ## the probe's overhead, the speed of a branch and of a step, what smaller state costs
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group bench
 	$(BIN)/python bench/overhead.py
 	$(BIN)/python bench/branch.py
+	$(BIN)/python bench/contract.py
+	$(BIN)/python bench/optim.py
+	$(BIN)/python bench/storage.py
+	$(BIN)/python bench/gpu.py
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

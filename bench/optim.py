@@ -229,9 +229,9 @@ def line(
 
 TEXT = """## Speed of a step
 
-`python bench/optim.py`: ours and real peers, each on parameters and gradients of its own, in turn, in one run; times are
-medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of the
-global norm, the others without, and ours of those without its guard ("leonui guard" has it: one more pass over the
+`python bench/optim.py`: ours and real peers, each on parameters and gradients of its own, in turn, in one run; times
+are medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of
+the global norm, the others without, and ours of those without its guard ("leonui guard" has it: one more pass over the
 gradients). The triad is c = a + b in torch on as many elements, 12 bytes an element; bytes of ours are counted as 4 for
 each read and write of gradient, weight and state. On a GPU: *not measured* (`bench/gpu.py` is ready).
 

@@ -39,7 +39,18 @@ act targets stale ledger course seeds crew
 tensors compiled
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "doctor", "report", "schedule", "conformance", "optim", "engine", "rules")
+KEEPS_HOUSE = ("climb", "doctor", "report", "schedule", "conformance", "optim", "rules")
+ENGINE = """
+__init__
+optimizer
+machines averages saved caution
+cpu gpu eager
+numba_source triton_source
+printer arrays kernels native shards
+graph seat
+storage stats
+"""
+INSIDE = {"trial.probe": PROBE, "engine": ENGINE}
 # what may know fewer than everything below it
 ONLY = {"report": {"record", "finding", "words"}, "trial.call": set(), "machine": set()}
 GROUND = ("record", "finding", "schedule", "words", "runs", "machine", "report")
@@ -93,15 +104,24 @@ def step(name: str, heights: dict[str, int]) -> str | None:
     return name or None
 
 
+def house(name: str) -> str:
+    """The package with a staircase of its own that a module lives in, if any."""
+    return next((package for package in INSIDE if f"{name}.".startswith(f"{package}.")), "")
+
+
+def room(name: str) -> str:
+    """The word of a module within its house."""
+    return f"{name.removeprefix(house(name))}.__init__".strip(".").split(".")[0]
+
+
 def offences(name: str, source: str) -> list[str]:
     """Every import of a source that does not go down."""
     exempt = name == "__init__" or name.startswith("trial.probe")
     found = []
     for target, line in imports(source, name, exempt):
         heights, here, there = levels(STAIRCASE), name, target
-        if name.startswith("trial.probe") and target.startswith("trial.probe"):
-            heights = levels(PROBE)
-            here, there = ((one + ".__init__").split(".")[2] for one in (name, target))
+        if house(name) and house(name) == house(target):
+            heights, here, there = levels(INSIDE[house(name)]), room(name), room(target)
         ours, theirs = step(here, heights), step(there, heights)
         inside = ours == theirs and ours in KEEPS_HOUSE
         below = None not in (ours, theirs) and heights[theirs] < heights[ours] and theirs in ONLY.get(ours, {theirs})
@@ -113,14 +133,15 @@ def offences(name: str, source: str) -> list[str]:
 @pytest.mark.parametrize("name", [name for name in FILES if name != "trial"])
 def test_imports_go_down(name):
     if name != "__init__":
-        heights = levels(PROBE if name.startswith("trial.probe.") else STAIRCASE)
-        assert step(name.removeprefix("trial.probe."), heights), f"give leonui.{name} a step of the staircase"
+        heights, word = (levels(INSIDE[house(name)]), room(name)) if house(name) else (levels(STAIRCASE), name)
+        assert step(word, heights), f"give leonui.{name} a step of the staircase"
     assert offences(name, FILES[name].read_text()) == []
 
 
 def test_every_step_is_there():
     assert [word for word in levels(STAIRCASE) if not any(f"{name}.".startswith(f"{word}.") for name in FILES)] == []
-    assert {f"trial.probe.{word}" for word in levels(PROBE)} - {"trial.probe.__init__"} <= set(FILES)
+    for package, stairs in INSIDE.items():
+        assert {f"{package}.{word}" for word in levels(stairs)} - {f"{package}.__init__"} <= set(FILES)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +158,11 @@ def test_every_step_is_there():
         ("trial.probe.act", "from leonui.trial.probe.stale import StaleGradient", 1),
         ("trial.probe.act", "from leonui.trial.probe import start", 1),
         ("trial.probe.probe", "from leonui.trial.probe.act import Act", 0),
+        ("engine.cpu", "from leonui.engine.gpu import Gpu", 1),
+        ("engine.cpu", "from leonui.engine.optimizer import Engine", 1),
+        ("engine.optimizer", "from leonui.engine import shards\nfrom leonui.clip import factor", 0),
+        ("rules.adam", "from leonui.engine import Engine", 1),
+        ("schedule.text", "from leonui.clip import factor", 1),
         ("finder", "from leonui.doctor.first import first_checks", 1),
         ("finder", "from leonui.trial.runner import Runner\nfrom leonui.schedule import ramp", 0),
         ("report.page", "from leonui.runs import home", 1),

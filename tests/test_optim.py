@@ -224,6 +224,32 @@ def test_a_compiled_training_step_is_the_same_step(name):
     assert all(map(torch.equal, walk(True), walk(False)))
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "says"),
+    [
+        ("LAMB", {"decay": "coupled"}, "decay='coupled' cannot be had: this rule has its own"),
+        ("Prodigy", {"decay": "independent"}, "decay='independent' cannot be had"),
+        ("ScheduleFreeSGD", {"momentum": 0.0}, "momentum=0 leaves nothing to average"),
+        ("ScheduleFreeAdamW", {"betas": (0.0, 0.9)}, "betas\\[0\\]=0 leaves nothing to average"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(name, settings, says):
+    with pytest.raises(ValueError, match=says):
+        getattr(optim, name)([nn.Parameter(torch.ones(1))], **settings)
+
+
+def test_steps_are_those_of_the_optimizer_after_loading():
+    a, b = (nn.Parameter(torch.ones(1)) for _ in range(2))
+    optimizer = optim.SGD([a, b], lr=0.1, momentum=0.9)
+    for p in (a, a, b):
+        p.grad = torch.ones(1)
+        optimizer.step()
+        p.grad = None
+    other = optim.SGD([a, b], lr=0.1, momentum=0.9)
+    other.load_state_dict(optimizer.state_dict())
+    assert other.steps == optimizer.steps == 3
+
+
 def test_advice_covers_the_shelf():
     table = {one.name: one for one in advice()}
     shelf = {name for name, kind in vars(optim).items() if inspect.isclass(kind)} - {"SAM"}

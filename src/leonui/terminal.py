@@ -120,9 +120,8 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
 
 
 ADVICE = mark(
-    "lr is the one to begin with, bytes those of weight and state for each float32 weight, a source without a name is on "
-    "arXiv. AdamW when in doubt; "
-    "leonui climb tells what your script gains by another lr."
+    "lr is the one to begin with, bytes those of weight and state for each float32 weight, a source without a name is "
+    "on arXiv. AdamW when in doubt; leonui climb tells what your script gains by another lr."
 )
 MARKS = {True: "[green]✔[/]", False: "[red]✖[/]", None: "[dim]·[/]"}
 

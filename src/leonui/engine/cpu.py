@@ -14,28 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from leonui.engine.arrays import Layout, anchor, differs, layout, like
 from leonui.engine.graph import trace
+from leonui.engine.numba_source import CHUNK
+from leonui.engine.numba_source import load as load_kernel
 from leonui.engine.seat import Pace, Seat, local
 from leonui.engine.shards import spread
-from leonui.engine.source import CHUNK, Layout
-from leonui.engine.source import load as load_kernel
 from leonui.engine.storage import is_dense
 
 ALONE = 1 << 17  # below so many elements waking a second thread costs more than it brings
-DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
-
-
-def layout(seat: Seat) -> Layout:
-    """How the arrays of a seat are stored."""
-    kind = DTYPES[local(seat.p).dtype]
-    parameter = seat.storage.rounding if kind == "bfloat16" else kind
-    return Layout(seat.rule, parameter, tuple((symbol, _kind(seat, slot)) for symbol, slot in seat.slots.items()))
-
-
-def _kind(seat: Seat, slot: Any) -> str:
-    dtype = local(seat.state[slot.key]).dtype
-    coded = {torch.uint8: slot.average, torch.bfloat16: "stochastic"}
-    return coded.get(dtype) or DTYPES[dtype]
+DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 _pointer, _stride = Tensor.data_ptr, Tensor.stride
@@ -67,14 +55,14 @@ class Cpu:
     def __init__(self, seats: list[Seat]):
         self.seats, self.spread, self.layout = seats, spread(seats[0].p), layout(seats[0])
         self.graph, self.kernel = trace(self.layout.rule), load_kernel(self.layout)
-        self.views = self.spread is not None or any(map(_differs, seats))
+        self.views = self.spread is not None or any(map(differs, seats))
         self.parameters = [seat.p for seat in seats]
         self.strides = [p.stride() for p in self.parameters]
-        rows = [[_anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
+        rows = [[anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
         self.address = np.array([[0, *map(_pointer, row)] for row in rows], dtype=np.int64)
         self.kept = [tensor for row in rows for tensor in row[: self.layout.addresses.index("t") - 1]]
         self.pointers = list(map(_pointer, self.kept))
-        self.gradients: list[Tensor] = []
+        self.copies: list[Tensor] = []
         sizes = [local(seat.p).numel() for seat in seats]
         self.count, self.part = sum(sizes), _parts(sizes)
         self.groups = list({id(seat.group): seat for seat in seats}.values())
@@ -101,8 +89,8 @@ class Cpu:
         if not all(map(eq, map(_stride, self.parameters), self.strides)):
             return False
         alike = not self.views and all(map(eq, map(_stride, gradients), self.strides))
-        self.gradients = gradients if alike else [_like(seat) for seat in self.seats]
-        self.address[:, 0] = list(map(_pointer, self.gradients))
+        self.copies = [] if alike else [like(seat) for seat in self.seats]  # gradients that are used as they are
+        self.address[:, 0] = list(map(_pointer, gradients if alike else self.copies))  # are not kept alive
         return True
 
     def squares(self) -> float:
@@ -123,6 +111,7 @@ class Cpu:
         self._fill(pace, self.nothing if sums is None else sums, True)
         out, kernel = self.out, self.kernel
         self._run(lambda a, z: kernel.update(a, z, self.part, self.address, self.table, self.seeds, out))
+        self.copies = []
         return out.sum(0)
 
     def _cuts(self, threads: int) -> list[int]:
@@ -145,23 +134,6 @@ class Cpu:
         loop(cuts[0], cuts[1])
         for one in waiting:
             one.result()
-
-
-def _differs(seat: Seat) -> bool:
-    """Whether the gradient of a parameter may be of another kind than the parameter; torch forbids most of that."""
-    p = seat.p
-    return p.is_complex() or getattr(p, "grad_dtype", p.dtype) is not p.dtype or seat.g.dtype is not p.dtype
-
-
-def _anchor(x: Any) -> Tensor:
-    """The tensor whose address counts: of a sharded one this process's part."""
-    return x._local_tensor if hasattr(x, "_local_tensor") else x
-
-
-def _like(seat: Seat) -> Tensor:
-    """A gradient in the layout and dtype of its parameter: the same one, or a copy."""
-    g, p = local(seat.g), local(seat.p)
-    return g if g.stride() == p.stride() and g.dtype is p.dtype else torch.empty_like(p).copy_(g)
 
 
 def _parts(sizes: list[int]) -> np.ndarray:

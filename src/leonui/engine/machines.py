@@ -9,7 +9,8 @@ from typing import Any
 from leonui.engine.seat import Seat
 from leonui.engine.shards import spread
 
-LADDER = ("cpu.Cpu", "eager.Eager")  # imported when first asked: numba takes a second to load
+LADDER = ("cpu.Cpu", "gpu.Gpu", "eager.Eager")  # imported when first asked: numba takes a second to load
+OTHERS = ("on cpu", "on cuda")  # said by the machine of another device: nothing to tell
 
 
 def assign(seats: list[Seat]) -> list[Any]:
@@ -42,6 +43,6 @@ def _choose(seat: Seat) -> tuple[Any, list[str]]:
         machine = getattr(import_module(f"leonui.engine.{file}"), name)
         why = machine.refusal(seat)
         if why is None:
-            return machine, refused
+            return machine, [why for why in dict.fromkeys(refused) if why not in OTHERS]
         refused.append(why)
     raise ValueError(f"no machine takes parameter {seat.number} of shape {tuple(seat.p.shape)}: {'; '.join(refused)}")

@@ -69,7 +69,7 @@ class Engine(torch.optim.Optimizer):
         self._count: int | None = None
         self._showing = False
         _check(defaults | dict(options), self.clip_norm)
-        torchs = {"maximize": False, "decoupled_weight_decay": options["decay"] != "coupled"}
+        torchs = {"maximize": False, "decoupled_weight_decay": options.get("decay") != "coupled"}
         super().__init__(params, torchs | defaults | dict(options))
         caution(self)
 
@@ -78,7 +78,7 @@ class Engine(torch.optim.Optimizer):
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         if group["decay"] == "independent":
-            group.setdefault("initial_lr", float(group["lr"]))
+            group.setdefault("reference_lr", float(group["lr"]))
         self._machines, self._seated = [], []
 
     @property
@@ -89,9 +89,12 @@ class Engine(torch.optim.Optimizer):
     @property
     def steps(self) -> int:
         """How many steps were taken; it is in the state, so a resumed run goes on from it."""
-        if self._count is None:
-            self._count = max((int(state["step"]) for state in self.state.values() if "step" in state), default=0)
-        return self._count
+        count = self._count
+        if count is None:
+            taken = [group["steps"] for group in self.param_groups if "steps" in group]
+            own = (int(state["step"]) for state in self.state.values() if "step" in state)  # torch keeps only these
+            self._count = count = max(taken) if taken else max(own, default=0)
+        return count
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
@@ -181,6 +184,8 @@ class Engine(torch.optim.Optimizer):
         sums = shards.sums(crew, pace)
         figures = shards.total([m.walk(pace, s) for m, s in zip(crew, sums, strict=True)], crew)
         self._count = max(self.steps, done + 1)
+        for group in self.param_groups:
+            group["steps"] = self._count
         self.stats = _stats(own, share, figures, sum(m.count for m in crew), self.stats.skipped, go)
         return own
 
@@ -254,11 +259,11 @@ def _uncompiled(optimizer: Engine, parameters: list[Tensor]) -> None:
 
 
 def _stats(norm: Any, share: Any, figures: Any, count: int, skipped: Any, go: Any) -> Stats:
-    if go is True:
+    if go is True and not (isinstance(figures, Tensor) and figures.device.type != "cpu"):
         moved, size, same = figures.tolist()
         return Stats(norm, share, math.sqrt(moved), math.sqrt(size), same / max(1, count), skipped)
     moved, size, same = figures
-    return Stats(norm, share, moved.sqrt(), size.sqrt(), same / max(1, count), skipped + ~go)
+    return Stats(norm, share, moved.sqrt(), size.sqrt(), same / max(1, count), skipped + (0 if go is True else ~go))
 
 
 def _check(settings: dict[str, Any], clip_norm: float | None) -> None:
@@ -281,6 +286,13 @@ def _check(settings: dict[str, Any], clip_norm: float | None) -> None:
 def coupled(options: Options) -> Options:
     """Options whose decay, unless it was chosen, is added to the gradient."""
     return {"decay": "coupled", **options}
+
+
+def own(options: Options) -> Options:
+    """Options for a rule that decays by itself: how it does so cannot be chosen."""
+    if "decay" in options:
+        raise ValueError(f"decay={options['decay']!r} cannot be had: this rule has its own; leave decay out")
+    return {"decay": "decoupled", **options}
 
 
 def decoupled(options: Options) -> Options:

@@ -125,7 +125,7 @@ class Seat:
         hypers = {name: hyper(group, name) for name in rule.hypers}
         decay = 0.0 if "weight_decay" in hypers else group.get("weight_decay", 0.0)
         mode = group.get("decay", "decoupled")
-        per_step = pace.multiplier * group["lr"] / (group.get("initial_lr") or 1.0) if mode == "independent" else lr
+        per_step = pace.multiplier * group["lr"] / (group.get("reference_lr") or 1.0) if mode == "independent" else lr
         return {
             "scale": -pace.scale if group.get("maximize") else pace.scale,
             "couple": decay if mode == "coupled" else 0.0,

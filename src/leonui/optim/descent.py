@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from leonui import rules
-from leonui.engine import Engine, Options, coupled, decoupled
+from leonui.engine import Engine, Options, coupled, decoupled, own
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -86,4 +86,4 @@ class LARS(Engine):
         **options: Unpack[Options],
     ):
         defaults = {"lr": lr, "momentum": momentum, "trust": trust, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, rules.lars, defaults, decoupled(options))
+        super().__init__(params, rules.lars, defaults, own(options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from leonui import rules
-from leonui.engine import Engine, Options, decoupled
+from leonui.engine import Engine, Options, own
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -23,8 +23,10 @@ class ScheduleFreeSGD(Engine):
         power: float = 2.0,
         **options: Unpack[Options],
     ):
+        if not momentum > 0:
+            raise ValueError("momentum=0 leaves nothing to average; give 0.9, or use SGD")
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "power": power}
-        super().__init__(params, rules.schedule_free_sgd, defaults, decoupled(options))
+        super().__init__(params, rules.schedule_free_sgd, defaults, own(options))
 
 
 class ScheduleFreeAdamW(Engine):
@@ -40,8 +42,10 @@ class ScheduleFreeAdamW(Engine):
         power: float = 2.0,
         **options: Unpack[Options],
     ):
+        if not betas[0] > 0:
+            raise ValueError("betas[0]=0 leaves nothing to average; give 0.9, or use AdamW")
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "power": power}
-        super().__init__(params, rules.schedule_free_adamw, defaults, decoupled(options))
+        super().__init__(params, rules.schedule_free_adamw, defaults, own(options))
 
 
 class Prodigy(Engine):
@@ -61,4 +65,4 @@ class Prodigy(Engine):
     ):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         defaults |= {"d0": d0, "d_coef": d_coef, "growth_rate": growth_rate}
-        super().__init__(params, rules.prodigy, defaults, decoupled(options))
+        super().__init__(params, rules.prodigy, defaults, own(options))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from leonui import rules
-from leonui.engine import Engine, Options, coupled, decoupled
+from leonui.engine import Engine, Options, coupled, own
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -91,7 +91,7 @@ class Adan(Engine):
             params,
             rules.adan,
             {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay},
-            decoupled(options),
+            own(options),
         )
 
 
@@ -111,5 +111,5 @@ class LAMB(Engine):
             params,
             rules.lamb,
             {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay},
-            decoupled(options),
+            own(options),
         )

@@ -175,7 +175,7 @@ def soap(
     if t == 1:
         a, b = (torch.lerp(old, new, 1 - beta2) for old, new in ((a, g @ g.mT), (b, g.mT @ g)))
         return (
-            torch.zeros(shape, dtype=g.dtype),
+            torch.zeros(shape, dtype=g.dtype, device=g.device),
             m.reshape(shape),
             v.reshape(shape),
             a,

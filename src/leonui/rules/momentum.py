@@ -33,8 +33,7 @@ def nesterov(g, v, momentum):
 def averaged_gradient(g, v, beta):
     """Momentum as an exponential average: v = beta v + (1 - beta) g; d = v.
 
-    The same path as classical momentum at 1 / (1 - beta) times the learning rate; there is no bias correction, so the
-    first steps are small.
+    lr / (1 - beta) here is lr in classical momentum. There is no bias correction, so the first steps are small.
     """
     v = beta * v + (1 - beta) * g
     return v, v

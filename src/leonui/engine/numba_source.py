@@ -1,4 +1,4 @@
-"""Writes the source of a rule's CPU kernel from its graph, and keeps it where numba can keep the compiled form too.
+"""Writes the source of a rule's CPU kernel from its graph.
 
 One kernel walks over all tensors of all groups. Addresses, sizes and every number that is the same for a whole tensor
 stand in tables, so neither a schedule nor a group leads to another compilation.
@@ -6,115 +6,21 @@ stand in tables, so neither a schedule nor a group leads to another compilation.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from leonui.engine import kernels
+from leonui.engine.arrays import Layout
 from leonui.engine.graph import Graph, trace
+from leonui.engine.printer import GIVEN, Columns, Printer, element_printer
 from leonui.engine.storage import BLOCK, slot_salt
-from leonui.rules.expression import Node
-from leonui.rules.rule import Rule
 
 CHUNK = 16384  # elements a thread takes at a time: a few arrays of them fit into a core's own cache
-GIVEN = ("scale", "couple", "keep", "lr")  # the engine's own numbers, first in each row of inputs and of the table
 WORDS = {"add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "gt": "{} > {}", "abs": "abs({})"}
 NUMBERS = {**WORDS, "pow": "{} ** {}", "where": "{1} if {0} else {2}", "sqrt": "np.sqrt({})"}
 ELEMENTS = {**WORDS, "where": "{1} if {0} else {2}", "sqrt": "np.sqrt({})", "sign": "F({0} > F(0)) - F({0} < F(0))"}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How each array of a kernel is stored: the parameter, and each tensor of the state by symbol, in order.
-
-    float32, float64, bfloat16 ("nearest", "stochastic", "kahan" for a parameter), or 8-bit blocks, "signed" or not.
-    """
-
-    rule: Rule
-    parameter: str
-    state: tuple[tuple[str, str], ...]
-
-    @property
-    def wide(self) -> bool:
-        """Whether the kernel computes in float64."""
-        return self.parameter == "float64"
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """What stands in each column of the table of addresses."""
-        second = {"kahan": "rest", "signed": "scales", "unsigned": "scales"}
-        columns = ["g", "p", *(["p.rest"] if self.parameter == "kahan" else [])]
-        for symbol, kind in self.state:
-            columns += [symbol, *([f"{symbol}.{second[kind]}"] if kind in second else [])]
-        return (*columns, "t", *trace(self.rule).numbers)
-
-
-@dataclass
-class Printer:
-    """Prints nodes as assignments, each once; ``leaf`` names what is given from outside."""
-
-    words: dict[str, str]
-    literal: str
-    leaf: Any
-    names: dict[Node, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
-
-    def name(self, x: Any) -> str:
-        """The name that holds a value, printed first if need be."""
-        if not isinstance(x, Node):
-            return self.literal.format(float(x))
-        given = self.leaf(x)
-        if given:
-            return given
-        if x not in self.names:
-            args = [self.name(arg) for arg in x.args]
-            self.names[x] = f"x{len(self.names)}"
-            self.lines.append(f"{self.names[x]} = {self.words[x.op].format(*args)}")
-        return self.names[x]
-
-
-@dataclass
-class Columns:
-    """The table's columns: the engine's own, then each uniform node that an element-wise one asks for."""
-
-    nodes: list[tuple[str, Node]] = field(default_factory=list)
-
-    def of(self, node: Node, form: str = "{}") -> str:
-        """The name of a node's column; a new one where there is none. ``form`` is "1.0 / {}" for its inverse."""
-        if node.op == "var" and node.args[0] == "lr" and form == "{}":
-            return "lr"
-        if (form, node) not in self.nodes:
-            self.nodes.append((form, node))
-        return f"k{self.nodes.index((form, node))}"
-
-    @property
-    def names(self) -> list[str]:
-        """All names, in the table's order."""
-        return [*GIVEN, *(f"k{i}" for i in range(len(self.nodes)))]
-
-
-def element_printer(columns: Columns, words: dict[str, str], literal: str) -> Printer:
-    """A printer for what is done to each element: uniform nodes come from the table."""
-
-    def leaf(x: Node) -> str | None:
-        if x.uniform:
-            return columns.of(x)
-        if x.op == "var":
-            return f"{x.args[0]}_"
-        if x.op == "div" and isinstance(x.args[1], Node) and x.args[1].uniform and x not in printer.names:
-            by = columns.of(x.args[1], "1.0 / {}")
-            top = printer.name(x.args[0])
-            printer.names[x] = f"x{len(printer.names)}"
-            printer.lines.append(f"{printer.names[x]} = {top} * {by}")
-        return printer.names.get(x)
-
-    printer = Printer(words, literal, leaf)
-    return printer
 
 
 def _indent(lines: list[str], depth: int) -> str:
@@ -306,39 +212,9 @@ COLUMNS = {len(columns.names)}
     return head + numbers + tile + reduce + _walks(layout, graph)
 
 
-def _folder() -> Path:
-    root = os.environ.get("LEONUI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "leonui")
-    return Path(root) / "kernels"
-
-
 @cache
 def load(layout: Layout) -> Any:
     """The compiled kernel, as a module; compiled once for a machine, then read from disk."""
     from leonui.engine import native
 
-    text = write(layout)
-    salt = Path(native.__file__).read_bytes()
-    name = f"{layout.rule.name}_{hashlib.sha256(text.encode() + salt).hexdigest()[:16]}"
-    path = _place(f"{name}.py", text)
-    spec = importlib.util.spec_from_file_location(f"leonui_kernel_{name}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # numba looks for the module of what it finds in its cache
-    spec.loader.exec_module(module)
-    return module
-
-
-def _place(name: str, text: str) -> Path:
-    """A file with that text in the cache, or in a temporary folder where the cache cannot be written."""
-    for folder in (_folder, lambda: Path(tempfile.mkdtemp(prefix="leonui-"))):
-        try:
-            path = folder() / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                part = path.with_suffix(f".{os.getpid()}")
-                part.write_text(text)
-                part.replace(path)
-            return path
-        except OSError:
-            continue
-    raise OSError("no folder for compiled kernels can be written; set LEONUI_CACHE to one that can")
+    return kernels.load(layout.rule.name, write(layout), Path(native.__file__).read_bytes())
