@@ -584,7 +584,7 @@ def run(folder, route: tuple[Intervention, ...], script) -> Record:
         (Swap("rmsprop", {"lr": 0.02}), lambda p: torch.optim.RMSprop(p, lr=0.02)),
         (Swap("torch.optim:Adam"), lambda p: torch.optim.Adam(p, lr=0.1)),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Swap) else "torch",
 )
 def test_a_swapped_optimizer_follows_the_scripts_scheduler(swap, make, tmp_path):
     def script(w, optimizer):
