@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from measure import quartiles, section, table, write
+from measure import in_turn, quartiles, section, table, write
 from shapes import MODELS
 from torch import nn
 
@@ -180,57 +180,49 @@ def triad(elements: int) -> float:
 
 
 def compare(model: str, rule: str, rounds: int) -> list[dict[str, Any]]:
-    """Every contestant once a round, in an order that moves on each round; ratios of theirs to ours, round by round."""
+    """Ours against each contestant by itself, in turn; ratios of theirs to ours, round by round."""
     make, peers = RULES[rule]
-    names = ["leonui", *(name for name in peers if installed(name))]
-    steps: dict[str, Step] = {}
-    for name in names:
-        step = make(parameters(model), name)
-        assert step is not None
-        step()
-        step()
-        steps[name] = step
     elements = sum(p.numel() for p in parameters(model))
     calls = max(1, 2_000_000 // elements)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    bandwidth = []
-    for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times[name].append(timed(steps[name], calls))
+    rows, ours, bandwidth = [], [], []
+    for name in filter(installed, peers):
+        first, second = (warm(make(parameters(model), who)) for who in ("leonui", name))
+        pairs = in_turn(lambda step=first: timed(step, calls), lambda step=second: timed(step, calls), rounds)
+        ours += [mine for mine, _ in pairs]
         bandwidth.append(triad(elements))
-    return [line(model, rule, name, times, elements, statistics.median(bandwidth)) for name in names]
-
-
-def line(
-    model: str, rule: str, name: str, times: dict[str, list[float]], elements: int, bandwidth: float
-) -> dict[str, Any]:
-    """One row of the table."""
-    ratios = [theirs / ours for theirs, ours in zip(times[name], times["leonui"], strict=True)]
-    low, middle, high = quartiles(ratios)
-    middle_time = statistics.median(times[name])
-    row = {
-        "model": model,
-        "rule": rule,
-        "who": name,
-        "ms": middle_time * 1e3,
-        "ratio": middle,
-        "quartiles": [low, high],
-    }
-    if name == "leonui":
-        moved = 4 * PASSES[rule] * elements / middle_time
-        row |= {"GB_per_s": moved / 1e9, "share_of_triad": moved / bandwidth}
+        rows.append(line(model, rule, name, pairs))
+    middle = statistics.median(ours)
+    moved = 4 * PASSES[rule] * elements / middle
+    best = {"model": model, "rule": rule, "who": "leonui", "ms": middle * 1e3, "GB_per_s": moved / 1e9}
+    best["share_of_triad"] = moved / statistics.median(bandwidth)
     print(
-        f"{model:11} {rule:8} {name:25} {middle_time * 1e3:9.3f} ms  x{middle:6.2f}  ({low:.2f} to {high:.2f})"
-        + (f"  {row['GB_per_s']:.1f} GB/s, {row['share_of_triad']:.0%} of the triad" if "GB_per_s" in row else ""),
-        flush=True,
+        f"{model:11} {rule:8} leonui {middle * 1e3:.3f} ms, {moved / 1e9:.1f} GB/s, {best['share_of_triad']:.0%} of the triad"
     )
-    return row
+    return [best, *rows]
+
+
+def warm(step: Step | None) -> Step:
+    """A step that has compiled and allocated what it needs."""
+    assert step is not None
+    step()
+    step()
+    return step
+
+
+def line(model: str, rule: str, name: str, pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    """One row of the table."""
+    low, middle, high = quartiles([theirs / ours for ours, theirs in pairs])
+    milliseconds = statistics.median(theirs for _, theirs in pairs) * 1e3
+    print(
+        f"{model:11} {rule:8} {name:25} {milliseconds:9.3f} ms  x{middle:6.2f}  ({low:.2f} to {high:.2f})", flush=True
+    )
+    return {"model": model, "rule": rule, "who": name, "ms": milliseconds, "ratio": middle, "quartiles": [low, high]}
 
 
 TEXT = """## Speed of a step
 
-`python bench/optim.py`: ours and real peers, each on parameters and gradients of its own, in turn, in one run; times
-are medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of
+`python bench/optim.py`: ours and one real peer at a time, each on parameters and gradients of its own, in turn;
+times are medians, "x ours" the median over rounds of their time over ours, with quartiles. AdamW is timed with clipping of
 the global norm, the others without, and ours of those without its guard ("leonui guard" has it: one more pass over the
 gradients). The triad is c = a + b in torch on as many elements, 12 bytes an element; bytes of ours are counted as 4 for
 each read and write of gradient, weight and state. On a GPU: *not measured* (`bench/gpu.py` is ready).

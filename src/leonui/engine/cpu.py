@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -22,6 +23,7 @@ from leonui.engine.seat import Pace, Seat, local
 from leonui.engine.shards import spread
 from leonui.engine.storage import is_dense
 
+PIECES = 8  # a thread, so that one on a slower core holds up nobody
 ALONE = 1 << 17  # below so many elements waking a second thread costs more than it brings
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
@@ -114,10 +116,10 @@ class Cpu:
         self.copies = []
         return out.sum(0)
 
-    def _cuts(self, threads: int) -> list[int]:
-        """Where to cut the list of parts so that every thread has as many elements."""
+    def _cuts(self, pieces: int) -> list[int]:
+        """Where to cut the list of parts so that every piece has as many elements."""
         reached = np.cumsum(self.part[:, 2])
-        return [0, *np.searchsorted(reached, self.count * np.arange(1, threads) / threads), len(self.part)]
+        return [0, *np.searchsorted(reached, self.count * np.arange(1, pieces) / pieces), len(self.part)]
 
     def _fill(self, pace: Pace, sums: np.ndarray, commit: bool) -> None:
         rows = np.array([[float(x) for x in seat.numbers(pace).values()] for seat in self.groups])
@@ -129,11 +131,21 @@ class Cpu:
         if threads < 2:
             loop(0, len(self.part))
             return
-        cuts = self._cuts(threads)
-        waiting = [_pool().submit(loop, *cut) for cut in pairwise(cuts[1:])]
-        loop(cuts[0], cuts[1])
+        pieces = deque(pairwise(self._cuts(PIECES * threads)))
+        waiting = [_pool().submit(_work, loop, pieces) for _ in range(threads - 1)]
+        _work(loop, pieces)
         for one in waiting:
             one.result()
+
+
+def _work(loop: Callable[[int, int], Any], pieces: deque[tuple[int, int]]) -> None:
+    """Take pieces until none is left; whichever thread is free takes the next."""
+    while pieces:
+        try:
+            piece = pieces.popleft()
+        except IndexError:  # another thread was faster
+            return
+        loop(*piece)
 
 
 def _parts(sizes: list[int]) -> np.ndarray:
