@@ -238,6 +238,12 @@ def test_what_has_no_meaning_is_refused(name, settings, says):
         getattr(optim, name)([nn.Parameter(torch.ones(1))], **settings)
 
 
+@pytest.mark.parametrize("key", ["fused", "foreach", "clipnorm"])
+def test_an_unknown_keyword_is_no_silent_wish(key):
+    with pytest.raises(TypeError, match=rf"AdamW takes no '{key}'; beside its own it takes clip_norm, schedule"):
+        optim.AdamW([nn.Parameter(torch.ones(1))], **{key: True})
+
+
 def test_steps_are_those_of_the_optimizer_after_loading():
     a, b = (nn.Parameter(torch.ones(1)) for _ in range(2))
     optimizer = optim.SGD([a, b], lr=0.1, momentum=0.9)

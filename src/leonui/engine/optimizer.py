@@ -68,6 +68,7 @@ class Engine(torch.optim.Optimizer):
         self._seated: list[Tensor] = []
         self._count: int | None = None
         self._showing = False
+        _refuse_unknown(type(self).__name__, options)
         _check(defaults | dict(options), self.clip_norm)
         torchs = {"maximize": False, "decoupled_weight_decay": options.get("decay") != "coupled"}
         super().__init__(params, torchs | defaults | dict(options))
@@ -264,6 +265,14 @@ def _stats(norm: Any, share: Any, figures: Any, count: int, skipped: Any, go: An
         return Stats(norm, share, math.sqrt(moved), math.sqrt(size), same / max(1, count), skipped)
     moved, size, same = figures
     return Stats(norm, share, moved.sqrt(), size.sqrt(), same / max(1, count), skipped + (0 if go is True else ~go))
+
+
+def _refuse_unknown(name: str, rest: Options) -> None:
+    for key in set(rest) - {"decay", "maximize"}:
+        raise TypeError(
+            f"{name} takes no {key!r}; beside its own it takes {', '.join(Options.__annotations__)}, "
+            "and how it runs it chooses by itself"
+        )
 
 
 def _check(settings: dict[str, Any], clip_norm: float | None) -> None:
