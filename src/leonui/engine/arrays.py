@@ -69,3 +69,12 @@ def like(seat: Seat) -> Tensor:
     """A gradient in the layout and dtype of its parameter: the same one, or a copy."""
     g, p = local(seat.g), local(seat.p)
     return g if g.stride() == p.stride() and g.dtype is p.dtype else torch.empty_like(p).copy_(g)
+
+
+def kept(seat: Seat, layout: Layout) -> list[Tensor]:
+    """Every tensor of a seat but the gradient, in the order of the table of addresses."""
+    slots = seat.rule.slots
+    keys = {symbol: slots[symbol].key for symbol, _ in layout.state}
+    keys |= {f"{symbol}.scales": f"{key}_scale" for symbol, key in keys.items()}
+    keys |= {"t": "step", "p.rest": "compensation"} | {s: slots[s].key for s in trace(seat.rule).numbers}
+    return [seat.p if name == "p" else seat.state[keys[name]] for name in layout.addresses[1:]]

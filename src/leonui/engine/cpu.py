@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from leonui.engine.arrays import Layout, anchor, differs, layout, like
+from leonui.engine.arrays import Layout, anchor, differs, kept, layout, like
 from leonui.engine.graph import trace
 from leonui.engine.numba_source import CHUNK
 from leonui.engine.numba_source import load as load_kernel
@@ -60,7 +60,7 @@ class Cpu:
         self.views = self.spread is not None or any(map(differs, seats))
         self.parameters = [seat.p for seat in seats]
         self.strides = [p.stride() for p in self.parameters]
-        rows = [[anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
+        rows = [[anchor(tensor) for tensor in kept(seat, self.layout)] for seat in seats]
         self.address = np.array([[0, *map(_pointer, row)] for row in rows], dtype=np.int64)
         self.kept = [tensor for row in rows for tensor in row[: self.layout.addresses.index("t") - 1]]
         self.pointers = list(map(_pointer, self.kept))
@@ -75,14 +75,6 @@ class Cpu:
         self.table = np.empty((len(seats), self.kernel.COLUMNS), np.float64 if self.layout.wide else np.float32)
         self.nothing = np.zeros((len(seats), len(self.graph.reductions)))
         self.out = np.empty((len(self.part), 3))
-
-    def _kept(self, seat: Seat) -> list[Tensor]:
-        """Every tensor of a seat but the gradient, in the order of the table of addresses."""
-        slots = seat.rule.slots
-        keys = {symbol: slots[symbol].key for symbol, _ in self.layout.state}
-        keys |= {f"{symbol}.scales": f"{key}_scale" for symbol, key in keys.items()}
-        keys |= {"t": "step", "p.rest": "compensation"} | {s: slots[s].key for s in self.graph.numbers}
-        return [seat.p if name == "p" else seat.state[keys[name]] for name in self.layout.addresses[1:]]
 
     def fits(self, gradients: list[Tensor]) -> bool:
         """Whether all lies where the tables say; puts in where the gradients lie now."""

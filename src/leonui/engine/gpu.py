@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from leonui.engine.arrays import anchor, differs, layout, like
+from leonui.engine.arrays import anchor, differs, kept, layout, like
 from leonui.engine.graph import trace
 from leonui.engine.printer import GIVEN
 from leonui.engine.seat import Pace, Seat, local
@@ -73,7 +73,7 @@ class Gpu:
 
     def _place(self, seats: list[Seat]) -> None:
         """Tables that say where things are: addresses, parts, groups."""
-        rows = [[anchor(tensor) for tensor in self._kept(seat)] for seat in seats]
+        rows = [[anchor(tensor) for tensor in kept(seat, self.layout)] for seat in seats]
         self.tensors = self.layout.addresses.index("t")  # so many columns, the gradient first; then single numbers
         self.kept = [tensor for row in rows for tensor in row[: self.tensors - 1]]
         self.pointers = list(map(_pointer, self.kept))
@@ -102,14 +102,6 @@ class Gpu:
         self.factor: Any = 1.0
         self.always = torch.ones((), dtype=torch.uint8, device=self.device)
         self.out = torch.empty(self.programs, 3, **double)
-
-    def _kept(self, seat: Seat) -> list[Tensor]:
-        """Every tensor of a seat but the gradient, in the order of the table of addresses."""
-        slots = seat.rule.slots
-        keys = {symbol: slots[symbol].key for symbol, _ in self.layout.state}
-        keys |= {f"{symbol}.scales": f"{key}_scale" for symbol, key in keys.items()}
-        keys |= {"t": "step", "p.rest": "compensation"} | {s: slots[s].key for s in self.graph.numbers}
-        return [seat.p if name == "p" else seat.state[keys[name]] for name in self.layout.addresses[1:]]
 
     def fits(self, gradients: list[Tensor]) -> bool:
         """Whether all lies where the tables say; puts in where the gradients lie now."""
