@@ -35,8 +35,8 @@ PROBE = """
 __init__
 probe
 hooks meter
-act targets stale ledger course seeds crew
-tensors compiled
+act targets stale ledger seeds crew glide aside curvature rewind guard
+course tensors compiled
 """
 # packages whose files may know each other
 KEEPS_HOUSE = ("climb", "doctor", "report", "schedule", "conformance", "optim", "rules")

@@ -30,7 +30,7 @@ def walk(route: list[Leg], order: str, crew: int) -> str:
         if course.overrun(ord(who)) and left():
             break
         course.step(ord(who))
-        name = {"train": f"{who}{course.tick}", "coast": f"{who.lower()}{course.tick}"}
+        name = {"train": f"{who}{course.tick}", "coast": f"{who.lower()}{course.tick}", "glide": f"~{course.tick}"}
         said.append(name.get(course.phase(), f"({who}{course.tick})"))
         if course.over and course.complete(crew) and left():
             break
@@ -48,6 +48,9 @@ def walk(route: list[Leg], order: str, crew: int) -> str:
         ([Leg(stop=2, coast=2)], "AAAAA", 1, "A1 A2 a3 a4 ."),
         ([Leg(stop=0, coast=2)], "AAAAA", 1, "a1 a2 ."),
         ([Leg(coast=2)], "AAAA", 1, "a1 a2 A3 A4"),
+        ([Leg(stop=0, glide=True)], "AAA", 1, "~1 ~2 ~3"),
+        ([Leg(stop=1, coast=1, glide=True)], "AAAA", 1, "A1 a2 ~3 ~4"),
+        ([Leg(glide=True)], "AAA", 1, "A1 A2 A3"),
         ([Leg(weights=PUT)], "AAA", 1, "(A1) A2 A3"),
         ([Leg(weights=PUT, stop=0)], "AAA", 1, "(A1) ."),
         ([Leg(weights=PUT, stop=0, coast=2)], "AAAA", 1, "(A1) a2 a3 ."),

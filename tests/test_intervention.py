@@ -29,6 +29,7 @@ FIELDS = {
     "weights": st.text(min_size=1),
     "stop": st.integers(0),
     "coast": st.integers(0),
+    "glide": st.booleans(),
 }
 ANY = st.fixed_dictionaries({}, optional=FIELDS).map(lambda said: Intervention(**said))
 NOTHING = Intervention()
@@ -81,6 +82,7 @@ def test_laws_of_and(a, b, c):
         (Intervention(weights="w.pt"), "weights put in place"),
         (Intervention(stop=0), "stop after 0 steps"),
         (Intervention(stop=20, coast=4), "stop after 20 steps, coast 4 batches"),
+        (Intervention(stop=0, glide=True), "stop after 0 steps, glide to the end"),
         (scale(2) & clip(1) & Intervention(seed=1), "lr x 2, gradient norm clipped at 1, seeds + 1"),
     ],
 )

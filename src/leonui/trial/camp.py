@@ -77,11 +77,15 @@ class Line:
             self.pid = word.get("pid", self.pid)
             self.held = word if "held" in word else None
 
-    def branch(self, plan: Plan) -> None:
-        """Order the process, which holds, to fork a child that carries on under a plan."""
+    def order(self, what: str, plan: Plan) -> None:
+        """Tell the process, which holds, to "branch": fork a child that carries on under a plan; or to "rewind"."""
         self._connection.setblocking(True)
-        self._connection.sendall(json.dumps({"branch": str(plan.write().absolute())}).encode() + b"\n")
+        self._connection.sendall(json.dumps({what: str(plan.write().absolute())}).encode() + b"\n")
         self._connection.setblocking(False)
+
+    def holds(self, folder: str) -> bool:
+        """Whether the process has come to the end of a trial, and waits."""
+        return self.held is not None and self.held["held"] == folder
 
     def close(self) -> None:
         """Let the process go, which ends it if it holds, and end it if it does not."""

@@ -56,7 +56,8 @@ class Intervention:
 
     lr: a LearningRate; clip: the largest global gradient norm; zero_grad: clear the gradients that a step has used;
     optimizer: a Swap; seed: an offset on every seed that the script sets; weights: a file of weights to put in place;
-    stop: end after so many optimizer steps; coast: then record the loss of so many further batches at fixed weights.
+    stop: end after so many optimizer steps; coast: then record the loss of so many further batches at fixed weights;
+    glide: after that, go on to the script's own end at fixed weights, computing only what it does not train on.
 
     >>> str(scale(0.1) & clip(1.0))
     'lr x 0.1, gradient norm clipped at 1'
@@ -72,6 +73,7 @@ class Intervention:
     weights: str | None = None
     stop: int | None = None
     coast: int = 0
+    glide: bool = False
 
     def __post_init__(self) -> None:
         if self.clip is not None and not self.clip > 0:
@@ -96,6 +98,7 @@ class Intervention:
             self.weights and "weights put in place",
             self.stop is not None and f"stop after {self.stop} steps",
             self.coast and f"coast {self.coast} batches",
+            self.glide and "glide to the end",
         ]
         return ", ".join(part for part in parts if part) or "as it is"
 

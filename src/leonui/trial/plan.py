@@ -18,8 +18,9 @@ class Plan:
 
     folder: the trial's own; route: the Interventions to go through, one after the other, of which only the last is
     recorded; camp: the socket where a paused process waits for orders; hold: pause at the first optimizer step, and
-    again where the route ends; keep: leave the final weights in the folder; mute: let no output of the script through;
-    seconds: end cleanly once so long has passed since the first step; tethered: die with the process that started it.
+    again where the route ends; keep: leave the final weights in the folder; mute: let no output of the script through,
+    and let it save nothing outside of the folder; seconds: end cleanly once so long has passed since the first step;
+    tethered: die with the process that started it; curvature: the steps at which to measure the sharpest curvature.
     """
 
     folder: str
@@ -30,6 +31,7 @@ class Plan:
     mute: bool = False
     seconds: float | None = None
     tethered: bool = False
+    curvature: tuple[int, ...] = ()
 
     def write(self) -> Path:
         """Put the plan into its folder; returns the file's path."""
@@ -42,4 +44,10 @@ class Plan:
     def read(cls, path: str | os.PathLike[str]) -> Plan:
         """The inverse of ``write``."""
         said = json.loads(Path(path).read_text())
-        return cls(**said | {"route": tuple(Intervention.from_json(leg) for leg in said["route"])})
+        return cls(
+            **said
+            | {
+                "route": tuple(Intervention.from_json(leg) for leg in said["route"]),
+                "curvature": tuple(said["curvature"]),
+            }
+        )

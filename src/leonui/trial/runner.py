@@ -1,13 +1,19 @@
-"""Runs trials: from the beginning, or as branches of a process that holds at its first step."""
+"""Runs trials: from the beginning, or as branches of a process that holds at its first step.
+
+A branch is a fork of that process; where it cannot be forked, the process itself, put back to its first step as far as
+that goes ("rewind": its data goes on); and where that is not possible either, or not enough, a run from the beginning.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from leonui.record import Row, Tail
 from leonui.trial.camp import Camp, Line, Tree
@@ -15,10 +21,12 @@ from leonui.trial.intervention import Intervention
 from leonui.trial.plan import Plan
 from leonui.trial.process import end_group, end_process, launch
 from leonui.trial.program import Program
+from leonui.trial.snapshot import SEVERAL
 from leonui.trial.trial import Trial
 
-STARTS = ("auto", "fork", "rerun")
+STARTS = ("auto", "fork", "rewind", "rerun")
 PAUSE = 0.004
+ELSEWHERE = "it trains in a process that it starts itself"
 GRACE = 30.0  # seconds beyond a budget of time, for the start before the first step, and for a step that takes long
 Listener = Callable[[Trial, list[Row]], None]
 
@@ -36,8 +44,9 @@ class Point:
 class Runner:
     """Runs one Program's trials in one folder; use it in a ``with`` block: whatever happens, no process is left.
 
-    workers: trials side by side; start: "fork", "rerun" or "auto"; listener: is told of new rows while trials run;
-    patience: seconds without a new row after which a trial is ended as stalled.
+    workers: trials side by side; start: "fork", "rewind", "rerun" or "auto", which becomes what is possible when the
+    first trailhead is reached; listener: is told of new rows while trials run; patience: seconds without a new row
+    after which a trial is ended as stalled.
     """
 
     def __init__(
@@ -53,10 +62,11 @@ class Runner:
             raise ValueError(f"start={start!r} is not known; choose one of {', '.join(STARTS)}")
         self.program, self.folder = program, folder
         self.workers = workers or os.cpu_count() or 1
-        self.start, self.why = start, "asked for" if start == "rerun" else ""
+        self.start, self.why = start, "asked for" if start in ("rewind", "rerun") else ""
         self.listener = listener or (lambda trial, rows: None)
         self.patience = 600.0
         self._trees: dict[int | None, Tree] = {}
+        self._rewinding: dict[int | None, Point] = {}
         self._running: list[_Running] = []
 
     def __enter__(self) -> Runner:
@@ -86,37 +96,35 @@ class Runner:
             hold=True,
             tethered=True,
         )
-        tree = Tree(launch(self.program, plan), camp)
+        tree = Tree(launch(self.program, plan, threads=self.start == "rewind"), camp)
         self._trees[seed] = tree
         line = tree.wait(plan.folder)
         why = "" if line is None else line.held["unforkable"] if line.held else ""
         if line is not None and line.pid != tree.process.pid:
-            why = "it trains in a process that it starts itself"
-        if line is None or why:
+            why = ELSEWHERE
+        if line is None or (why and not self._can_rewind(why)):
             self._release(seed)
             self._fall_back(why or "it ended before its first step")
             return Point(seed)
+        if why and self.start != "rewind":
+            self.start, self.why = "rewind", why
         return Point(seed, (), line, tree)
 
     def release(self, point: Point) -> None:
         """End the processes that hold for a trailhead and all its branches."""
         self._release(point.seed)
 
-    def branch(
-        self,
-        point: Point,
-        jobs: dict[str, Intervention],
-        *,
-        hold: bool = False,
-        keep: bool = False,
-        mute: bool = True,
-    ) -> list[Trial]:
-        """One trial per job, side by side, all from one point. ``hold`` lets each wait where it ends: see ``point``."""
+    def branch(self, point: Point, jobs: dict[str, Intervention], mute: bool = True, **plan: Any) -> list[Trial]:
+        """One trial per job, side by side, all from one point; ``plan`` is the Plan's other fields.
+
+        ``hold`` lets each wait where it ends: see ``point``.
+        """
+        told = {"mute": mute, **plan}
         if point.line is None:
-            starts = [self._rerun(point, name, job, keep, mute) for name, job in jobs.items()]
-        else:
-            starts = [self._fork(point, name, job, hold, keep, mute) for name, job in jobs.items()]
-        return self._gather(starts, self.workers)
+            return self._gather([self._rerun(point, name, job, told) for name, job in jobs.items()], self.workers)
+        if self.start == "rewind":
+            return [self._again(point, name, job, told) for name, job in jobs.items()]
+        return self._gather([self._fork(point, name, job, told) for name, job in jobs.items()], self.workers)
 
     def point(self, origin: Point, trial: Trial) -> Point:
         """Where a held branch of ``origin`` waits, to branch from it again."""
@@ -136,31 +144,67 @@ class Runner:
 
         return begin
 
-    def _rerun(self, point: Point, name: str, job: Intervention, keep: bool, mute: bool) -> Callable[[], _Running]:
+    def _rerun(self, point: Point, name: str, job: Intervention, told: dict[str, Any]) -> Callable[[], _Running]:
         first, *rest = [*point.path, job]
         route = (first & Intervention(seed=point.seed), *rest)
-        return self._launcher(name, route, "rerun", self.why, threads=False, keep=keep, mute=mute)
+        told = {key: value for key, value in told.items() if key != "hold"}
+        return self._launcher(name, route, "rerun", self.why, threads=False, **told)
 
-    def _fork(
-        self, point: Point, name: str, job: Intervention, hold: bool, keep: bool, mute: bool
-    ) -> Callable[[], _Running]:
+    def _fork(self, point: Point, name: str, job: Intervention, told: dict[str, Any]) -> Callable[[], _Running]:
         def begin() -> _Running:
             assert point.line is not None and point.tree is not None
             trial = Trial(name, self._place(name), job, "fork")
-            plan = Plan(str(trial.folder), (job,), point.tree.camp.address, hold=hold, keep=keep, mute=mute)
-            point.line.branch(plan)
+            point.line.order("branch", Plan(str(trial.folder), (job,), point.tree.camp.address, **told))
             return _Running(trial, tree=point.tree)
 
         return begin
+
+    def _again(self, point: Point, name: str, job: Intervention, told: dict[str, Any]) -> Trial:
+        """One trial in the process that rewinds; begun anew in a new one where the script's data came to their end."""
+        if job.stop is None or job.glide or told.get("hold") or told.get("keep"):
+            return self._gather([self._rerun(replace(point, line=None), name, job, told)], 1)[0]
+        trial = self._gather([self._rewound(self._holding(point), name, job, told)], 1)[0]
+        if self._cut_short(trial):
+            shutil.rmtree(trial.folder)
+            trial = self._gather([self._rewound(self._holding(point), name, job, told)], 1)[0]
+        return trial
+
+    def _rewound(self, point: Point, name: str, job: Intervention, told: dict[str, Any]) -> Callable[[], _Running]:
+        def begin() -> _Running:
+            if point.line is None or point.tree is None:
+                return self._rerun(point, name, job, told)()
+            trial = Trial(name, self._place(name), job, "rewind", self.why)
+            told_more = {**told, "hold": True}
+            point.line.order("rewind", Plan(str(trial.folder), (job,), point.tree.camp.address, **told_more))
+            return _Running(trial, tree=point.tree, line=point.line)
+
+        return begin
+
+    def _holding(self, point: Point) -> Point:
+        """The point, if its process is still there; else the trailhead of a new one."""
+        held = self._rewinding.get(point.seed, point)
+        if held.tree is None or held.tree.process.poll() is not None:
+            self._release(point.seed)
+            held = self.trailhead(point.seed)
+        self._rewinding[point.seed] = held
+        return held
+
+    @staticmethod
+    def _cut_short(trial: Trial) -> bool:
+        wanted = (trial.intervention.stop or 0) + trial.intervention.coast
+        return trial.record.last("end").get("reason") == "done" and len(trial.record.rows) < wanted
 
     def _place(self, name: str) -> Path:
         folder = self.folder / "trials" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder.absolute()
 
+    def _can_rewind(self, why: str) -> bool:
+        return self.start in ("auto", "rewind") and why not in (SEVERAL, ELSEWHERE)
+
     def _fall_back(self, why: str) -> None:
-        if self.start == "fork":
-            raise RuntimeError(f"--start fork is not possible here: {why}; use --start rerun")
+        if self.start in ("fork", "rewind"):
+            raise RuntimeError(f"--start {self.start} is not possible here: {why}; use --start rerun")
         self.start, self.why = "rerun", why
 
     def _release(self, seed: int | None) -> None:
@@ -192,9 +236,10 @@ class _Running:
         trial: Trial,
         process: subprocess.Popen[bytes] | None = None,
         tree: Tree | None = None,
+        line: Line | None = None,
         seconds: float | None = None,
     ):
-        self.trial, self._process, self._tree, self._seconds = trial, process, tree, seconds
+        self.trial, self._process, self._tree, self._line, self._seconds = trial, process, tree, line, seconds
         self._tails: dict[Path, Tail] = {}
         self._began = self._grew = time.monotonic()
         self.alive = True
@@ -224,7 +269,7 @@ class _Running:
         if self._process is not None:
             end_group(self._process)
             self.trial.returncode = self._process.returncode
-        elif self._tree is not None and (line := self._tree.line(str(self.trial.folder))):
+        elif line := self._speaker():
             end_process(line.pid)
         self.trial.trim()
         self.alive = False
@@ -235,8 +280,15 @@ class _Running:
             return self.trial.returncode is not None
         assert self._tree is not None
         orphaned = self._tree.process.poll() is not None
-        line = self._tree.line(str(self.trial.folder))
-        return orphaned if line is None else line.gone or line.held is not None
+        line = self._speaker()
+        return orphaned if line is None else line.gone or line.holds(str(self.trial.folder))
+
+    def _speaker(self) -> Line | None:
+        """The line of a branch: of its own, or that of the process that rewinds."""
+        if self._tree is None:
+            return None
+        own = self._tree.line(str(self.trial.folder))
+        return self._line or own
 
     def _new_rows(self) -> list[Row]:
         for path in self.trial.folder.glob("record*.jsonl"):

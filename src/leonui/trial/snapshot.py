@@ -18,13 +18,15 @@ from typing import Any
 from leonui.trial.plan import Plan
 from leonui.trial.process import tether
 
+SEVERAL = "several processes train together"
+
 
 class Snapshot:
     """The line from this process to the camp: opened at the first pause, and by each branch anew."""
 
     def __init__(self, camp: str | None):
         self.camp = camp
-        self.branched = False
+        self.branched = self.rewinds = False
         self._line: socket.socket | None = None
         self._heard = b""
         self._children: set[int] = set()
@@ -33,11 +35,14 @@ class Snapshot:
         """Report to the camp and wait; returns, in a forked child, with the plan to carry on under.
 
         The paused process itself never returns from here: it is ended by the camp's word, or when the camp is gone.
+        Only where the order is to rewind does it return itself, and comes again when it has obeyed.
         """
         if self._line is None:
             self._line = self._connect()
         self._tell({"held": name, "pid": os.getpid(), "step": step, "unforkable": self.unforkable()})
         while (order := self._order()) is not None:
+            if "rewind" in order:
+                return self._carry_on(order["rewind"])
             if "branch" in order and (plan := self._branch(order["branch"])):
                 return plan
         os._exit(0)
@@ -60,10 +65,19 @@ class Snapshot:
             "this system cannot fork": not hasattr(os, "fork"),
             "CUDA is initialised": torch.cuda.is_initialized(),
             "worker processes are alive": bool(multiprocessing.active_children()),
-            "several processes train together": _distributed(torch),
+            SEVERAL: _distributed(torch),
             f"other threads are alive: {', '.join(t.name for t in threads)}": bool(threads),
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
+
+    def _carry_on(self, path: str) -> Plan:
+        """Obey in this same process."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        plan, self.rewinds = Plan.read(path), True
+        _redirect(plan)
+        self._tell({"branch": plan.folder, "pid": os.getpid()})
+        return plan
 
     def _branch(self, path: str) -> Plan | None:
         state = random.getstate()  # Python seeds this generator anew in every forked child
@@ -85,11 +99,7 @@ class Snapshot:
         tether()
         torch.set_num_threads(1)  # GNU OpenMP hangs in a forked child that uses more
         self.branched, self._heard, self._children = True, b"", set()
-        for stream, name in ((1, "stdout"), (2, "stderr")):
-            target = os.devnull if plan.mute else str(Path(plan.folder) / name)
-            file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            os.dup2(file, stream)
-            os.close(file)
+        _redirect(plan)
         self._line = self._connect()
         self._tell({"branch": plan.folder, "pid": os.getpid()})
 
@@ -117,6 +127,15 @@ class Snapshot:
             self._heard += piece
         word, _, self._heard = self._heard.partition(b"\n")
         return json.loads(word)
+
+
+def _redirect(plan: Plan) -> None:
+    """Send what the script prints to where the plan wants it."""
+    for stream, name in ((1, "stdout"), (2, "stderr")):
+        target = os.devnull if plan.mute else str(Path(plan.folder) / name)
+        file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(file, stream)
+        os.close(file)
 
 
 def _ended(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +56,8 @@ class Trial:
             return None
 
     def trim(self) -> None:
-        """Shorten what it printed to its beginning and its end."""
+        """Shorten what it printed to its beginning and its end; drop what it saved where nobody looks."""
+        shutil.rmtree(self.folder / "aside", ignore_errors=True)
         for path in (self.folder / "stdout", self.folder / "stderr"):
             if path.exists() and path.stat().st_size > 2 * KEPT_OUTPUT:
                 with path.open("rb+") as file:

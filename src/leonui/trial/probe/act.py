@@ -13,6 +13,8 @@ from leonui.trial.intervention import Intervention, LearningRate, Swap
 from leonui.trial.probe.compiled import eager
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
+_save = torch.save  # as it is before a trial's own saving is put aside
+
 
 class Act:
     """One Intervention in force; ``rates`` are those it last put in place, none if it leaves them alone."""
@@ -139,7 +141,7 @@ def put_weights(optimizers: list[Optimizer], path: str) -> None:
 
 def keep_weights(optimizers: list[Optimizer], path: str) -> None:
     """Leave the weights of all optimizers in a file."""
-    torch.save([[p.detach().cpu() for p in weights(optimizer)] for optimizer in optimizers], path)
+    _save([[p.detach().cpu() for p in weights(optimizer)] for optimizer in optimizers], path)
 
 
 def _closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:

@@ -6,6 +6,7 @@ optimizers of a GAN, or one optimizer a layer, make one step of training togethe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from leonui.trial.intervention import Intervention
@@ -38,7 +39,7 @@ class Course:
 
     def overrun(self, who: int) -> bool:
         """Whether ``who`` is about to step beyond the end of this leg."""
-        return self.leg.stop is not None and (not self._seen or who in self._seen) and self.over
+        return (not self._seen or who in self._seen) and self.over
 
     def step(self, who: int) -> None:
         """``who`` is about to step: in this tick, or, if it has stepped in it already, in a new one."""
@@ -57,7 +58,7 @@ class Course:
         return (self.tick if tick is None else tick) - self._began
 
     def phase(self, tick: int | None = None) -> str:
-        """What a tick is for: "arriving", "train" or "coast"."""
+        """What a tick is for: "arriving", "train", "coast" or "glide"."""
         leg = self.leg
         if leg is NOTHING:
             return "train"
@@ -66,9 +67,12 @@ class Course:
             return "arriving"
         if leg.stop is None:
             return "coast" if taken <= leg.coast else "train"
-        return "train" if taken <= leg.stop else "coast"
+        if taken <= leg.stop:
+            return "train"
+        return "glide" if leg.glide and taken > leg.stop + leg.coast else "coast"
 
     @property
     def over(self) -> bool:
         """Whether this leg has been gone to its end."""
-        return self.leg.stop is not None and self.taken() >= self.leg.stop + self.leg.coast
+        end = math.inf if self.leg.glide or self.leg.stop is None else self.leg.stop + self.leg.coast
+        return self.taken() >= end

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -82,6 +84,15 @@ class Ledger:
     def _add(self, line: Row) -> None:
         self.lines += 1
         self.writer.add(line)
+
+
+def record_path(folder: str) -> Path:
+    """This process's own record in a trial's folder: by its rank under a launcher, else the first that is free."""
+    rank = os.environ.get("RANK", "")
+    if rank.isdigit():
+        return Path(folder) / f"record-rank{rank}.jsonl"
+    first = Path(folder) / "record.jsonl"
+    return Path(folder) / f"record-{os.getpid()}.jsonl" if first.exists() else first
 
 
 def _fetch(tensors: list[torch.Tensor]) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import threading
@@ -19,40 +18,19 @@ from torch.optim import Optimizer
 from leonui.record import Writer
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, evaluate, keep_weights, peak_rate, put_weights
-from leonui.trial.probe.compiled import eager
+from leonui.trial.probe.aside import Aside
 from leonui.trial.probe.course import NOTHING, Course
 from leonui.trial.probe.crew import Crew
+from leonui.trial.probe.curvature import measure
+from leonui.trial.probe.glide import Glide
+from leonui.trial.probe.guard import StopTraining, guarded
 from leonui.trial.probe.hooks import places
-from leonui.trial.probe.ledger import Ledger
+from leonui.trial.probe.ledger import Ledger, record_path
 from leonui.trial.probe.meter import Meter, weights
+from leonui.trial.probe.rewind import Rewind
 from leonui.trial.snapshot import Snapshot
 
 SWALLOWED = 50  # so often a script may swallow the order to stop before its process is ended without ceremony
-
-
-class StopTraining(SystemExit):
-    """Ends a script cleanly: ``finally`` and atexit run, ``except Exception`` lets it pass, the exit code is 0."""
-
-
-def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A fault of the probe itself ends the watching, never the training; a trial that has orders fails instead."""
-
-    def guard(method: Callable[..., Any]) -> Callable[..., Any]:
-        @eager
-        @functools.wraps(method)
-        def see(probe: Probe, *args: Any, **kwargs: Any) -> Any:
-            try:
-                return method(probe, *args, **kwargs)
-            except Exception as error:
-                if probe.course.leg is not NOTHING:
-                    raise
-                probe.asleep = True
-                print(f"leonui: the probe failed, this run is no longer watched: {error!r}", file=sys.stderr)
-                return otherwise
-
-        return see
-
-    return guard
 
 
 class Probe:
@@ -67,12 +45,15 @@ class Probe:
         self.meter = Meter()
         self.snapshot = Snapshot(plan.camp)
         self.crew = Crew(hold=plan.keep or plan.hold)
+        self.glide, self.aside = Glide(), Aside()
+        self._rewind: Rewind | None = None
         self.schedule_steps = self.walked = self.backwards = self.stops = 0
         self.asleep = self._inside = False
         self.reason = "done"
         self._lost: list[torch.Tensor | float] = []
         self._unscaled: tuple[int, torch.Tensor] | None = None
         self._thread: int | None = None
+        self._obey()
 
     # what the hooks tell
 
@@ -113,11 +94,12 @@ class Probe:
         if self.ledger.passes:
             self.ledger.close_validation(self.course.tick)
         self.backwards += 1
+        self._measure(tensors)
         self.meter.before_backward()
         for tensor in (tensors,) if isinstance(tensors, torch.Tensor) else tensors:
             if tensor.numel() == 1:
                 self._lost.append(self._plain(tensor))
-        skip = self.course.leg is not NOTHING and self._ahead_at_rest() and not _distributed()
+        skip = self.course.leg is not NOTHING and self._ahead() != "train" and not self._waits()
         if skip:
             self.crew.provide_gradients()
         self.meter.clock.spent += perf_counter() - began
@@ -170,6 +152,16 @@ class Probe:
             self._after(optimizer, row, outside)
         return result
 
+    def _measure(self, tensors: Any) -> None:
+        """The curvature, where the plan asks for it; a loss that cannot be differentiated twice has none."""
+        step = self.course.taken(self.course.tick + 1)
+        if step not in self.plan.curvature or self._lost or not isinstance(tensors, torch.Tensor):
+            return
+        for optimizer in self.crew.alive:
+            self.ledger.event(
+                "curvature", step=step, optimizer=self.crew.index(optimizer), **measure(optimizer, tensors)
+            )
+
     def log(self, values: dict[str, Any]) -> None:
         """Numbers that the script reports itself."""
         self.ledger.event("log", step=self.course.tick, **{key: float(value) for key, value in values.items()})
@@ -193,6 +185,8 @@ class Probe:
             self._write(optimizer, row, outside)
         if self.course.over and self._complete():
             self._leave()
+        elif self.course.leg.glide and self._ahead() == "glide":
+            self.glide.begin()
 
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
@@ -260,10 +254,24 @@ class Probe:
         self.ledger.close_validation(self.course.tick)
         self.ledger.event("hold", step=self.course.tick)
         self.plan = self.snapshot.hold(self.plan.folder, self.course.tick)
+        if self.snapshot.rewinds:
+            self._go_back()
+        self._obey()
         self.ledger = Ledger(Writer(record_path(self.plan.folder)))
         self.meter.clock.start()
         self.course.follow(self.plan.route)
         self._enter()
+
+    def _go_back(self) -> None:
+        """To the first step, where this is told for the first time."""
+        if self._rewind is None:
+            self._rewind = Rewind(self.crew.alive)
+        else:
+            self._rewind.restore()
+
+    def _obey(self) -> None:
+        if self.plan.mute:
+            self.aside.begin(Path(self.plan.folder) / "aside")
 
     def stop(self, reason: str) -> None:
         """End the script: cleanly where it is the script's own process, at once where it is a branch of it."""
@@ -291,6 +299,7 @@ class Probe:
             seconds=self.meter.clock.elapsed,
             probe_seconds=self.meter.clock.spent,
             **self.meter.targets.summary(),
+            **self.glide.summary(),
         )
         self.asleep = True
 
@@ -322,8 +331,9 @@ class Probe:
         self._thread = self._thread or threading.get_ident()
         return self._thread != threading.get_ident()
 
-    def _ahead_at_rest(self) -> bool:
-        return self.course.phase(self.course.tick + (not self.course.tick or self._complete())) != "train"
+    def _ahead(self) -> str:
+        """What the tick that comes next is for, or this one where not all have stepped in it."""
+        return self.course.phase(self.course.tick + (not self.course.tick or self._complete()))
 
     def _complete(self) -> bool:
         return self.course.complete(len(self.crew))
@@ -333,16 +343,6 @@ class Probe:
         unscaled = self._unscaled is not None and self._unscaled[0] == id(loss)
         return self.ledger.number(self._unscaled[1] if unscaled and self._unscaled else loss)
 
-
-def _distributed() -> bool:
-    """Where ranks wait for each other inside backward it is never left out."""
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def record_path(folder: str) -> Path:
-    """This process's own record in a trial's folder: by its rank under a launcher, else the first that is free."""
-    rank = os.environ.get("RANK", "")
-    if rank.isdigit():
-        return Path(folder) / f"record-rank{rank}.jsonl"
-    first = Path(folder) / "record.jsonl"
-    return Path(folder) / f"record-{os.getpid()}.jsonl" if first.exists() else first
+    def _waits(self) -> bool:
+        """Where ranks wait for each other inside backward it is never left out, unless nothing is computed anyway."""
+        return torch.distributed.is_available() and torch.distributed.is_initialized() and not self.glide.on

@@ -1,0 +1,73 @@
+"""The sharpest curvature that a training meets, and the learning rate at which its optimizer would bounce off it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from leonui.trial.probe.tensors import weights
+
+PRODUCTS = 8  # Hessian-vector products of one measurement
+
+
+def measure(optimizer: Optimizer, loss: torch.Tensor) -> dict[str, Any]:
+    """``lambda_max`` of the loss's Hessian over an optimizer's weights, and the ``limit`` that it sets to the rate.
+
+    For SGD with momentum beta the limit is (2 + 2 beta) / lambda_max; for Adam it is (2 + 2 beta1) / (1 - beta1) over
+    that of the Hessian that its second moments have scaled (Cohen et al., 2207.14484); for others it is not known: NaN.
+    By power iteration from the gradient: a lower bound, soon a close one. A loss that cannot be differentiated twice
+    has an ``error`` instead.
+    """
+    try:
+        return _measure(optimizer, loss)
+    except RuntimeError as error:
+        return {"error": str(error)[:200]}
+
+
+def _measure(optimizer: Optimizer, loss: torch.Tensor) -> dict[str, Any]:
+    inputs = [p for p in weights(optimizer) if p.requires_grad]
+    grads = torch.autograd.grad(loss, inputs, create_graph=True, allow_unused=True)
+    held = [(p, g) for p, g in zip(inputs, grads, strict=True) if g is not None and g.requires_grad]
+    scales, reach = _scaling(optimizer, [p for p, _ in held])
+    eigenvalue = _sharpest([p for p, _ in held], [g for _, g in held], scales)
+    return {"lambda_max": eigenvalue, "limit": reach / eigenvalue if eigenvalue > 0 else math.nan}
+
+
+def _sharpest(inputs: list[torch.Tensor], grads: list[torch.Tensor], scales: Sequence[torch.Tensor] | None) -> float:
+    """The Hessian's largest eigenvalue, after a scaling of the weights that makes the optimizer's steps plain ones."""
+
+    def scaled(vectors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return [v * s for v, s in zip(vectors, scales, strict=True)] if scales else list(vectors)
+
+    v, eigenvalue = _unit(scaled([g.detach() for g in grads])), 0.0
+    for _ in range(PRODUCTS):
+        products = torch.autograd.grad(grads, inputs, scaled(v), retain_graph=True, allow_unused=True)
+        hv = scaled([torch.zeros_like(p) if h is None else h for p, h in zip(inputs, products, strict=True)])
+        eigenvalue = sum(float((a * b).sum()) for a, b in zip(v, hv, strict=True))
+        v = _unit(hv)
+    return eigenvalue
+
+
+def _unit(vectors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    norm = math.sqrt(sum(float(v.square().sum()) for v in vectors)) or 1.0
+    return [v / norm for v in vectors]
+
+
+def _scaling(optimizer: Optimizer, inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor] | None, float]:
+    """What Adam divides by, to the power of -1/2, and the limit times the eigenvalue."""
+    group = optimizer.param_groups[0]
+    if all("exp_avg_sq" in optimizer.state.get(p, {}) and "betas" in group for p in inputs):
+        beta1, beta2 = group["betas"]
+        return [_adams(optimizer.state[p], beta2, group["eps"]) for p in inputs], (2 + 2 * beta1) / (1 - beta1)
+    if type(optimizer).__name__ == "SGD" and not group.get("nesterov"):
+        return None, 2 + 2 * group.get("momentum", 0.0)
+    return None, math.nan
+
+
+def _adams(state: dict[str, Any], beta2: float, eps: float) -> torch.Tensor:
+    step = float(state.get("step", math.inf))
+    return ((state["exp_avg_sq"] / (1 - beta2**step)).sqrt() + eps).rsqrt()
