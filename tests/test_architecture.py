@@ -17,7 +17,7 @@ __main__
 cli
 command
 preview terminal
-climb
+climb rate
 conformance doctor finder report
 trial.live trial.runner trial.inject
 trial.camp trial.trial trial.probe
@@ -29,7 +29,7 @@ optim
 engine
 rules schedule clip
 finding runs
-record words machine
+record words machine range_test
 """
 PROBE = """
 __init__
@@ -39,7 +39,7 @@ act targets stale ledger seeds crew glide aside curvature rewind guard
 course tensors compiled
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "doctor", "report", "schedule", "conformance", "optim", "rules")
+KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
 ENGINE = """
 __init__
 optimizer

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from leonui.climb.changes import changes, shown
+from leonui.climb.regime import WARMUP, recipe
 from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
 from leonui.doctor.ending import trouble
 from leonui.doctor.first import first_checks
-from leonui.finder import WARMUP, Search, climbing, search
+from leonui.finder import Recipe, Search, told
 from leonui.finding import Check, Finding
 from leonui.machine import machine
 from leonui.record import Record, Row
@@ -26,7 +27,6 @@ SHORTEST = 20  # steps: below, there is nothing to compress into rungs
 SEEDS, QUICK = 3, 60.0  # seeds where a baseline takes under so many seconds, else one
 JUDGED = 32  # batches on which final weights are compared
 UNSAID = ("verdict", "judged_by", "difference", "interval", "level")
-SEARCH_SHARE = 3.7  # of a baseline's steps, for the progress bar
 
 
 class Guide(Protocol):
@@ -37,6 +37,9 @@ class Guide(Protocol):
 
     def rows(self, trial: Trial, rows: list[Row]) -> None:
         """Steps were made."""
+
+    def picture(self, search: Search) -> None:
+        """There is more to see of the search."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,14 @@ class Climb:
         for seed in range(self.seeds):
             point = runner.trailhead(seed)
             if self.found is None:
-                guide.stage(mark("learning rate"), round(SEARCH_SHARE * self.steps))
-                self.found = search(runner, point, self.steps, self.wishes.clip)
-            if self.found.scale is None:
+                self.found = Search(runner, point, self.recipe, tell=guide.picture)
+                guide.stage(mark("learning rate"), self.found.planned)
+                self.found.go()
+            if (scale := self.scale) is None:
                 self.findings.append(_all_broke())
                 return
             guide.stage(mark("climb"), self.steps * (1 + bool(seed)) + 2 * (JUDGED + 1))
-            self.pairs.append(self._pair(runner, point, seed, self.found.scale))
+            self.pairs.append(self._pair(runner, point, seed, scale))
             runner.release(point)
         self.complete = True
 
@@ -139,12 +143,23 @@ class Climb:
         """The length of one training: what the baseline made."""
         return self.baseline.record.steps if self.baseline else 0
 
+    @property
+    def recipe(self) -> Recipe:
+        """How the better training goes."""
+        return recipe(self.steps, self.wishes.clip)
+
+    @property
+    def scale(self) -> float | None:
+        """The factor on the script's rates that was found."""
+        found = self.found.estimate() if self.found else None
+        return found.scale if found else None
+
     # the two trainings of a seed, and their final weights on the same batches
 
     def _pair(self, runner: Runner, point: Point, seed: int, scale: float) -> Pair:
         limited = self.wishes.steps or self.wishes.seconds
         end = Intervention(stop=self.steps if limited else None)
-        jobs = {f"climb-{seed}": climbing(scale, self.steps, self.wishes.clip) & end}
+        jobs = {f"climb-{seed}": self.recipe.at(scale, self.steps) & end}
         if seed:
             jobs = {f"baseline-{seed}": end, **jobs}
         trials = runner.branch(point, jobs, keep=True, mute=False)
@@ -183,7 +198,7 @@ class Climb:
         record = self.baseline.record if self.baseline else Record()
         base = record.last("trailhead").get("lr") or [None]
         rate: float | None = base[0]
-        scale = self.found.scale if self.found else None
+        scale = self.scale
         verdict = compare(self.pairs, self.wishes.goal) if self.pairs else None
         said: dict[str, Any] = verdict.to_json() if verdict else dict.fromkeys(UNSAID)
         better = verdict is not None and verdict.word == "better" and scale is not None
@@ -207,7 +222,7 @@ class Climb:
             ],
             "steps": self._cost(),
             "changes": changes(record, scale, self.steps, self.wishes.clip) if better and scale else [],
-            "search": _finite(self.found.to_json(rate or 1.0)) if self.found else None,
+            "search": _finite(told(self.found, rate or 1.0)) if self.found else None,
             "checks": [check.to_json() for check in self.checks],
             "findings": [finding.to_json() | {"file": shown(finding.file or "") or None} for finding in self.findings],
             "notes": self.notes,

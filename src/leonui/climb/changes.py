@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from leonui.finder import WARMUP
+from leonui.climb.regime import warmup as warmup_steps
 from leonui.record import Record
 
 
@@ -25,7 +25,7 @@ def changes(record: Record, scale: float, steps: int, clip: float | None) -> lis
 
 def schedule_code(steps: int) -> str:
     """The climb's warm-up and decay as one line of torch."""
-    warmup = max(1, round(WARMUP * steps))
+    warmup = warmup_steps(steps)
     rise, fall = f"(t + 1) / {warmup}", f"({steps} - t) / {steps - warmup}"
     schedule = f"torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: max(0.0, min({rise}, {fall})))"
     return f"{schedule}, stepped after each optimizer.step()"

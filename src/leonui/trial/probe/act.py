@@ -17,10 +17,13 @@ _save = torch.save  # as it is before a trial's own saving is put aside
 
 
 class Act:
-    """One Intervention in force; ``rates`` are those it last put in place, none if it leaves them alone."""
+    """One Intervention in force; ``rates`` are those it last put in place, none if it leaves them alone.
 
-    def __init__(self, leg: Intervention):
-        self.leg = leg
+    base: gives the base rates of an optimizer's groups.
+    """
+
+    def __init__(self, leg: Intervention, base: Callable[[Optimizer], list[float]]):
+        self.leg, self._bases = leg, base
         self.rates: list[float] = []
         self._base: dict[int, float] = {}
         self._stand_ins: dict[int, Optimizer] = {}
@@ -55,13 +58,14 @@ class Act:
     @eager
     def _rates(self, lr: LearningRate, optimizer: Optimizer, t: int) -> list[float]:
         now = [float(group["lr"]) for group in optimizer.param_groups]
-        base = [self._base.setdefault(id(group), peak_rate(group)) for group in optimizer.param_groups]
+        groups = zip(optimizer.param_groups, self._bases(optimizer), strict=True)
+        base = [self._base.setdefault(id(group), rate) for group, rate in groups]
         return effective(lr, now, base, t)
 
     @eager
     def _stand_in(self, optimizer: Optimizer, swap: Swap) -> Optimizer:
         if id(optimizer) not in self._stand_ins:
-            self._stand_ins[id(optimizer)] = stand_in(optimizer, swap)
+            self._stand_ins[id(optimizer)] = stand_in(optimizer, swap, self._bases(optimizer)[0])
         return self._stand_ins[id(optimizer)]
 
     @eager
@@ -90,11 +94,6 @@ def effective(lr: LearningRate, now: list[float], base: list[float], t: int) -> 
     return [rate * value for rate in (now if lr.of == "script" else base)]
 
 
-def peak_rate(group: dict[str, Any]) -> float:
-    """The rate a group was given: torch's schedulers note it as ``max_lr`` or ``initial_lr`` and change ``lr``."""
-    return float(group.get("max_lr") or group.get("initial_lr") or group["lr"])
-
-
 def clip_gradients(optimizer: Optimizer, norm: float) -> None:
     """Scale all gradients of an optimizer to a global norm of at most ``norm``, without a wait for the device."""
     grads = gradients(optimizer)
@@ -106,10 +105,9 @@ def clip_gradients(optimizer: Optimizer, norm: float) -> None:
     torch._foreach_mul_(grads, torch.clamp(limit / (total + 1e-6), max=1.0))
 
 
-def stand_in(optimizer: Optimizer, swap: Swap) -> Optimizer:
+def stand_in(optimizer: Optimizer, swap: Swap, rate: float) -> Optimizer:
     """The optimizer that a Swap names, sharing the script's group dicts, so that schedulers go on working on them."""
     groups = [{"params": group["params"]} for group in optimizer.param_groups]
-    rate = peak_rate(optimizer.param_groups[0])
     other = optimizer_class(swap.name)(groups, **{"lr": rate, **swap.settings})
     for ours, theirs in zip(optimizer.param_groups, other.param_groups, strict=True):
         ours.update({key: value for key, value in theirs.items() if key not in ("params", "lr")})

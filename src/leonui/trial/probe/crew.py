@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.tensors import weights
+
+
+def peak_rate(group: dict[str, Any]) -> float:
+    """The rate a group was given: torch's schedulers note it as ``max_lr`` or ``initial_lr`` and change ``lr``."""
+    return float(group.get("max_lr") or group.get("initial_lr") or group["lr"])
 
 
 class Crew:
@@ -21,18 +27,31 @@ class Crew:
         self._held: list[Optimizer] = []
         self._known: list[weakref.ref[Optimizer]] = []
         self._indices: dict[int, int] = {}
+        self._made: list[list[float]] = []  # the rates that each optimizer was made with
 
     def add(self, optimizer: Optimizer) -> int:
         """Take in an optimizer; returns its number."""
         name = id(optimizer)
         self._indices[name] = len(self._known)
         self._known.append(weakref.ref(optimizer, lambda _: self._indices.pop(name, None)))
+        self._made.append([peak_rate(group) for group in optimizer.param_groups])
         self._held += [optimizer] if self._hold else []
         return self._indices[name]
 
     def index(self, optimizer: Optimizer) -> int:
         """Its number; -1 if it is not known."""
         return self._indices.get(id(optimizer), -1)
+
+    def base(self, optimizer: Optimizer) -> list[float]:
+        """The base rate of each group; that which it was made with where a script's own schedule begins at 0.
+
+        Where all are 0 they count as 1: a schedule is then over nothing.
+        """
+        made = self._made[self.index(optimizer)]
+        rates = [
+            peak_rate(group) or (made[i] if i < len(made) else 0.0) for i, group in enumerate(optimizer.param_groups)
+        ]
+        return rates if any(rates) else [1.0] * len(rates)
 
     def __len__(self) -> int:
         return len(self._indices)

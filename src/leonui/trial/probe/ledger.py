@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,23 +17,28 @@ ON_CPU, ON_DEVICE = (
     0.05,
     0.5,
 )  # seconds that a row may wait: written one by one they would cost a small step half its time
+FACTS = ("optimizer", "scheduler", "trailhead")
 
 
 class Ledger:
     """Writes rows and events.
 
     Rows are gathered for a moment, so that a small step is not slowed by the writing; numbers on an accelerator are
-    fetched for many rows at once, so that no step waits for the device.
+    fetched for many rows at once, so that no step waits for the device. ``facts`` are what is true of the whole
+    process, what trains there and where it was made: a branch's ledger begins with those of the one before it.
     """
 
-    def __init__(self, writer: Writer):
+    def __init__(self, writer: Writer, facts: Iterable[Row] = ()):
         self.writer = writer
+        self.facts = [*facts]
         self.silent = False
         self.lines = 0
         self._waiting: list[Row] = []
         self.passes: dict[str, list[Any]] = {}
         self._patience = ON_CPU
         self._then = self._drained = perf_counter()
+        for fact in self.facts:
+            self._add(fact)
 
     def row(self, row: Row) -> None:
         """One optimizer step; tensors in it become numbers when it is written."""
@@ -55,8 +60,11 @@ class Ledger:
     def event(self, event: str, **values: Any) -> None:
         """Something that happened, after all rows before it."""
         self.drain()
+        line = {"event": event, **values}
+        if event in FACTS:
+            self.facts.append(line)
         if not self.silent:
-            self._add({"event": event, **values})
+            self._add(line)
             self.writer.flush()
 
     def validation(self, site: list[str], total: torch.Tensor, count: int) -> None:

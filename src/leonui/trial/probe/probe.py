@@ -17,10 +17,10 @@ from torch.optim import Optimizer
 
 from leonui.record import Writer
 from leonui.trial.plan import Plan
-from leonui.trial.probe.act import Act, evaluate, keep_weights, peak_rate, put_weights
+from leonui.trial.probe.act import Act, evaluate, keep_weights, put_weights
 from leonui.trial.probe.aside import Aside
 from leonui.trial.probe.course import NOTHING, Course
-from leonui.trial.probe.crew import Crew
+from leonui.trial.probe.crew import Crew, peak_rate
 from leonui.trial.probe.curvature import measure
 from leonui.trial.probe.glide import Glide
 from leonui.trial.probe.guard import StopTraining, guarded
@@ -39,12 +39,12 @@ class Probe:
     def __init__(self, plan: Plan):
         self.plan = plan
         self.course = Course(plan.route)
-        self.act = Act(self.course.leg)
+        self.crew = Crew(hold=plan.keep or plan.hold)
+        self.act = Act(self.course.leg, self.crew.base)
         self.ledger = Ledger(Writer(record_path(plan.folder)))
         self.ledger.silent = bool(self.course.ahead)
         self.meter = Meter()
         self.snapshot = Snapshot(plan.camp)
-        self.crew = Crew(hold=plan.keep or plan.hold)
         self.glide, self.aside = Glide(), Aside()
         self._rewind: Rewind | None = None
         self.schedule_steps = self.walked = self.backwards = self.stops = 0
@@ -211,7 +211,7 @@ class Probe:
             place=places(4, 1)[0],
             unforkable=Snapshot.unforkable(),
             threads=torch.get_num_threads(),
-            lr=[peak_rate(group) for group in optimizer.param_groups],
+            lr=self.crew.base(optimizer),
         )
         self._put_weights()
         if self.plan.hold:
@@ -239,7 +239,7 @@ class Probe:
             self.stop("stopped")
 
     def _enter(self) -> None:
-        self.act = Act(self.course.leg)
+        self.act = Act(self.course.leg, self.crew.base)
         self.ledger.silent = bool(self.course.ahead)
         self._put_weights()
         if self.course.over:
@@ -257,7 +257,7 @@ class Probe:
         if self.snapshot.rewinds:
             self._go_back()
         self._obey()
-        self.ledger = Ledger(Writer(record_path(self.plan.folder)))
+        self.ledger = Ledger(Writer(record_path(self.plan.folder)), self.ledger.facts)
         self.meter.clock.start()
         self.course.follow(self.plan.route)
         self._enter()
@@ -317,7 +317,9 @@ class Probe:
     def forked(self) -> None:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
         self.plan = replace(self.plan, hold=False, keep=False)
+        facts = self.ledger.facts
         self.ledger = Ledger(Writer(Path(self.plan.folder) / f"record-{os.getpid()}.jsonl"))
+        self.ledger.facts = facts  # for a branch: a process that the script forked has none to tell
         self.backwards = 0
         self.snapshot.leave()
 

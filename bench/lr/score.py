@@ -1,0 +1,151 @@
+"""What the answers of the finders are worth, by the truth: tables in Markdown.
+
+The share lost of an answer is (L(lr) - L*) / (L0 - L*): L0 untrained, L* the lowest mean over the seeds of any
+learning rate of the grid, L(lr) the mean over the seeds, between two points linear in log lr. A run that diverged, or
+ended worse than untrained, has lost all.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from typing import Any
+
+import numpy
+from measure import table
+from optimizers import OPTIMIZERS, TYPED
+from truth import SEEDS, capped
+
+CATASTROPHE = 0.2
+Row = dict[str, Any]
+Cells = dict[tuple[str, str], Row]
+HEAD = (
+    "finder",
+    "answers",
+    "refused",
+    "median lost",
+    "mean lost (90% interval)",
+    "p95",
+    "max",
+    "within 2x",
+    "within 3x",
+)
+MORE = ("over 20% lost: flagged, not", "its interval has the best", "steps, of a run")
+
+
+def cells(rows: list[Row]) -> Cells:
+    """The truth by task and optimizer."""
+    return {(row["task"], row["optimizer"]): row for row in rows}
+
+
+def lost(cell: Row, lr: float) -> float:
+    """The share of the achievable fall of the loss that this learning rate gives away."""
+    start = cell["untrained"]
+    means = [capped(point["losses"], start) for point in cell["points"]]
+    full = [mean for mean, point in zip(means, cell["points"], strict=True) if len(point["losses"]) == len(SEEDS)]
+    at = numpy.interp(numpy.log(lr), [numpy.log(point["lr"]) for point in cell["points"]], means)
+    return float(numpy.clip((at - min(full)) / (start - min(full)), 0, 1))
+
+
+def constants(truth: Cells) -> dict[str, float]:
+    """For each optimizer the learning rate of the lowest mean share lost on the development tasks."""
+    rates = [2.0 ** (k / 2) for k in range(-40, 10)]
+    found = {}
+    for rule in OPTIMIZERS:
+        some = [cell for cell in truth.values() if cell["optimizer"] == rule and cell["develop"]]
+        found[rule] = min(rates, key=lambda lr: statistics.fmean(lost(cell, lr) for cell in some))
+    return found
+
+
+def fixed(truth: Cells) -> list[Row]:
+    """The answers that cost nothing: the best constants of the development tasks, and what people type."""
+    every = {"constant": constants(truth), "typed": TYPED}
+    return [
+        {"finder": finder, "task": task, "optimizer": rule, "seed": 0, "lr": rates[rule], "status": "ok", "steps": 0}
+        for finder, rates in every.items()
+        for task, rule in truth
+    ]
+
+
+def judged(answers: Iterable[Row], truth: Cells) -> list[Row]:
+    """The answers with what they lose, how far off they are, and whether their interval has the best."""
+    return [answer | _judge(answer, truth[answer["task"], answer["optimizer"]]) for answer in answers]
+
+
+def _judge(answer: Row, cell: Row) -> Row:
+    interval, steps = answer.get("interval"), answer.get("steps")
+    covers = None if not interval else interval[0] <= cell["lr"] <= interval[1]
+    about = {"develop": cell["develop"], "cost": None if steps is None else steps / cell["steps"], "covers": covers}
+    if answer["lr"] is None:
+        return about | {"lost": None}
+    off = max(answer["lr"] / cell["lr"], cell["lr"] / answer["lr"])
+    return about | {"lost": lost(cell, answer["lr"]), "off": off}
+
+
+def interval(rows: list[Row]) -> tuple[float, float]:
+    """90% of the means of as many tasks drawn with replacement."""
+    by_task: dict[str, list[float]] = {}
+    for row in rows:
+        by_task.setdefault(row["task"], []).append(row["lost"])
+    sums = numpy.array([[sum(losses), len(losses)] for losses in by_task.values()])
+    drawn = sums[numpy.random.default_rng(0).integers(len(sums), size=(2000, len(sums)))].sum(1)
+    low, high = numpy.quantile(drawn[:, 0] / drawn[:, 1], (0.05, 0.95))
+    return float(low), float(high)
+
+
+def figures(rows: list[Row]) -> Row:
+    """The figures of one finder."""
+    given = [row for row in rows if row["lost"] is not None]
+    losses = [row["lost"] for row in given]
+    bad = [row for row in given if row["lost"] > CATASTROPHE]
+    flagged = sum(row["status"] != "ok" for row in bad)
+    covered = [row["covers"] for row in rows if row["covers"] is not None]
+    costs = [row["cost"] for row in rows if row["cost"] is not None]
+    found: Row = {"answers": len(given), "refused": len(rows) - len(given), "flagged": flagged}
+    found["unflagged"] = len(bad) - flagged
+    found["covered"] = statistics.fmean(covered) if covered else None
+    found["cost"] = statistics.fmean(costs) if costs else None
+    if not given:
+        return found
+    found |= {"median": statistics.median(losses), "mean": statistics.fmean(losses), "interval": interval(given)}
+    found |= {"p95": float(numpy.quantile(losses, 0.95)), "max": max(losses)}
+    return found | {f"within{n}": statistics.fmean(row["off"] <= n for row in given) for n in (2, 3)}
+
+
+def line(finder: str, found: Row) -> list[str]:
+    """One row of the table."""
+    ends = [finder, found["answers"], found["refused"]]
+    if found["answers"]:
+        low, high = found["interval"]
+        ends += [percent(found["median"]), f"{percent(found['mean'])} ({percent(low)} to {percent(high)})"]
+        ends += [percent(found[key]) for key in ("p95", "max", "within2", "within3")]
+    else:
+        ends += ["-"] * 6
+    covered = "-" if found["covered"] is None else f"{found['covered']:.0%}"
+    cost = "-" if found["cost"] is None else f"{found['cost']:.2f}"
+    return [str(end) for end in (*ends, f"{found['flagged']}, {found['unflagged']}", covered, cost)]
+
+
+def percent(share: float) -> str:
+    """A share, small ones with a decimal."""
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+def tables(answers: list[Row], truth: Cells) -> str:
+    """Both tables, and each optimizer's constant."""
+    rows = judged([answer for answer in answers if (answer["task"], answer["optimizer"]) in truth], truth)
+    parts = []
+    for title, develop in (("Reported tasks", False), ("Development tasks (constants were chosen on these)", True)):
+        some = [row for row in rows if row["develop"] == develop]
+        lines = [line(finder, figures([row for row in some if row["finder"] == finder])) for finder in order(some)]
+        parts.append(f"### {title}\n\n{table((*HEAD, *MORE), lines)}")
+    told = ", ".join(f"{rule} {lr:.2g}" for rule, lr in constants(truth).items())
+    return "\n\n".join(parts) + f"\n\nConstants of the development tasks: {told}."
+
+
+def order(rows: list[Row]) -> list[str]:
+    """The finders, the lowest mean first."""
+    means: dict[str, list[float]] = {}
+    for row in rows:
+        means.setdefault(row["finder"], []).append(1.0 if row["lost"] is None else row["lost"])
+    return sorted(means, key=lambda finder: statistics.fmean(means[finder]))

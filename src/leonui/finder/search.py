@@ -1,0 +1,156 @@
+"""The search itself: a few steps as they are, a ramp, then two rungs of branches, all together as long as one run."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from leonui.finder.bracket import breaking, span
+from leonui.finder.estimate import Estimate, estimate
+from leonui.finder.recipe import Recipe
+from leonui.finder.rung import COAST, Judge, Rung, coasting
+from leonui.finder.status import cliff, learned, surely_lower
+from leonui.record import Record
+from leonui.trial.intervention import Intervention, ramped
+from leonui.trial.runner import Point, Runner
+
+DRY_STEPS = 3
+RAMP = (20, 60)  # steps, at least and at most; else a twentieth of the run
+FIRST = tuple(-step / 2 for step in range(7))  # decades below the break
+LAST = (-0.5, 0.0, 0.5)  # decades round the best so far, moved by the horizon law
+LENGTHS = (1.0, 5.0)  # the steps of a rung, in parts
+SHORTEST, LONGEST = 8, 20_000  # steps of a rung, and of a whole search, at most
+EXTENSIONS = 2  # so often the first rung is continued while the best candidate is its lowest or its highest
+FURTHER = {-1: (1, 2, 3), 1: (1,)}  # by how many half decades: above the ramp's break a careful one at a time
+START = 16  # batches that tell the loss before any training
+INFORMED = 4.0  # standard errors that the first rung's best must have learned to choose by it
+WARM = (1.0, 2.0)  # factors on the best rate that are tried with a warm-up
+
+
+@dataclass
+class Search:
+    """A search under way; what is known by then can be read at any moment."""
+
+    runner: Runner
+    point: Point
+    recipe: Recipe
+    judge: Judge = field(default_factory=Judge)
+    tell: Callable[[Search], None] = lambda search: None
+    most: int = LONGEST
+
+    def __post_init__(self) -> None:
+        self.budget = min(self.recipe.steps, self.most)
+        self.start: tuple[float, ...] = ()
+        self.ramp: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+        self.rungs: list[Rung] = []
+        self.spent = 0
+
+    def go(self) -> None:
+        """Do all of it; ends early where training breaks at any rate."""
+        dry = self._look()
+        if not self.start or not all(map(math.isfinite, self.start)):
+            return
+        top = self._climb_ramp(*span(dry))
+        steps, more = lengths(self.budget)
+        self._add(self._extended(self._train([top * 10**offset for offset in FIRST], steps)))
+        if self.rungs[0].broke:
+            return
+        if not learned(self.start, self.rungs[0], INFORMED):  # too short to choose by: all of them again, longer
+            self._add(self._train(self.rungs[0].scale, more * len(LAST) // len(self.rungs[0].scale)))
+            return
+        centre = estimate(self.rungs, more, self.first_loss).scale
+        self._add(self._noisy(self._train([centre * 10**offset for offset in LAST], more)))
+
+    def estimate(self) -> Estimate | None:
+        """What is known by now of the whole run; None before there is a rung that did not break."""
+        rungs = [rung for rung in self.rungs if not rung.broke]
+        return estimate(rungs, self.recipe.steps, self.first_loss) if rungs else None
+
+    def better_warm(self, warm: Recipe) -> bool:
+        """Whether training with a warm-up is surely better, at the best rate of the first rung or above it."""
+        rung = self.rungs[0]
+        tried = self._train([rung.best * factor for factor in WARM], rung.steps, warm, "warm")
+        return surely_lower(tried, rung, self.first_loss)
+
+    @property
+    def first_loss(self) -> float:
+        """The mean loss of the first weights."""
+        return statistics.fmean(self.start)
+
+    @property
+    def limited(self) -> bool:
+        """Whether training breaks just above the best rate."""
+        return any(cliff(rung, self.first_loss) for rung in self.rungs if not rung.broke)
+
+    @property
+    def planned(self) -> int:
+        """How many steps the search will take, if nothing has to be extended."""
+        rungs = zip((len(FIRST), len(LAST)), lengths(self.budget), strict=True)
+        return overhead(self.budget) + sum(count * (steps + coasting(steps)) for count, steps in rungs)
+
+    # its parts
+
+    def _look(self) -> Record:
+        """A few steps as they are, and the loss of the first weights."""
+        jobs = {"start": Intervention(stop=0, coast=START), "dry": self.recipe.also & Intervention(stop=DRY_STEPS)}
+        start, dry = (trial.record for trial in self.runner.branch(self.point, jobs))
+        self.start = tuple(start.losses("coast"))
+        self.spent += len(self.start) + dry.steps
+        return dry
+
+    def _climb_ramp(self, low: float, high: float) -> float:
+        """Raise the rate until training breaks; returns where."""
+        steps = ramp_steps(self.budget)
+        job = self.recipe.also & ramped(low, high, steps) & Intervention(stop=steps)
+        losses = tuple(self.runner.branch(self.point, {"ramp": job})[0].record.losses())
+        scales = tuple(low * (high / low) ** ((i + 1) / steps) for i in range(len(losses)))
+        self.spent, self.ramp = self.spent + len(losses), (scales, losses)
+        self.tell(self)
+        return breaking(scales, losses)
+
+    def _train(self, scales: Sequence[float], steps: int, recipe: Recipe | None = None, name: str = "") -> Rung:
+        """Train every candidate for ``steps``, and judge it."""
+        name, recipe = name or f"rung{len(self.rungs) + 1}", recipe or self.recipe
+        jobs = {f"{name}-{scale:.4g}": recipe.at(scale, steps) & self.judge.end(steps) for scale in scales}
+        trials = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
+        self.spent += sum(trial.record.steps + len(trial.record.losses("coast")) for trial in trials)
+        return Rung(steps, tuple(scales), tuple(map(self.judge.read, trials)), self.runner.start != "rewind")
+
+    def _add(self, rung: Rung) -> None:
+        self.rungs.append(rung)
+        self.tell(self)
+
+    def _extended(self, rung: Rung) -> Rung:
+        for _ in range(EXTENSIONS):
+            if not rung.edge:
+                break
+            further = [rung.best * 10 ** (rung.edge * step / 2) for step in FURTHER[rung.edge]]
+            rung = rung.joined(self._train(further, rung.steps))
+        return rung
+
+    def _noisy(self, rung: Rung) -> Rung:
+        """The rung with what other data do to a loss, where candidates saw other data: from its best one, again."""
+        if rung.paired or rung.broke:
+            return rung
+        again = self._train([rung.best], rung.steps, name="again").loss[0]
+        return replace(rung, noise=abs(again - min(rung.loss)) / math.sqrt(2)) if math.isfinite(again) else rung
+
+
+def ramp_steps(budget: int) -> int:
+    """The length of the ramp."""
+    return min(max(budget // 20, RAMP[0]), RAMP[1])
+
+
+def overhead(budget: int) -> int:
+    """The steps that are not a rung's."""
+    return DRY_STEPS + START + ramp_steps(budget)
+
+
+def lengths(budget: int) -> tuple[int, int]:
+    """The steps of each rung, so that all of the search together takes about so many."""
+    parts = len(FIRST) * LENGTHS[0] + len(LAST) * LENGTHS[1] + 1  # and one for the look at the curvature
+    unit = (budget - overhead(budget) - (len(FIRST) + len(LAST)) * COAST[1]) / parts
+    first, last = (max(round(unit * part), SHORTEST) for part in LENGTHS)
+    return first, last

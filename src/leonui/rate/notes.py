@@ -1,0 +1,65 @@
+"""What else is to be known of a rate that was found: what was assumed, and what warns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from leonui.words import mark
+
+if TYPE_CHECKING:
+    from leonui.rate.job import Job
+
+STATUSES = {
+    "flat": mark("no rate can be given: the candidates do not differ by more than their noise"),
+    "edge": mark("no rate can be given: the best one tried is the outermost one, at {lr:.3g}"),
+    "needs_warmup": mark("a warm-up over the first tenth of the run would train better; without one this is the rate"),
+    "not_learning": mark("no rate can be given: nothing was learned at any rate, or the first loss is not finite"),
+    "overfit_horizon": mark(
+        "each sample is trained on {epochs:.0f} times: short trainings cannot see overfitting, a smaller rate or an "
+        "earlier end may be better"
+    ),
+}
+
+
+def remarks(job: Job) -> list[dict[str, Any]]:
+    """Each as a template and its figures."""
+    return [{"template": template, "evidence": evidence} for template, evidence in _remarks(job)]
+
+
+def _remarks(job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
+    search = job.search
+    if search is None:
+        return
+    if job.status in STATUSES:
+        rung = search.rungs[0] if search.rungs else None
+        peak = (job.peaks or [1.0])[0]
+        evidence = {"lr": rung.best * peak, "epochs": job.epochs} if rung else {"lr": math.nan, "epochs": job.epochs}
+        names = [name for name in evidence if f"{{{name}" in STATUSES[job.status]]
+        yield STATUSES[job.status], {name: evidence[name] for name in names}
+    count = len(job.walk.named("optimizer"))
+    if count > 1:
+        words = mark("{count} optimizers train here: the rates of all are scaled together, by one factor")
+        yield words, {"count": count}
+    if job.walk.last("end").get("reason") == "budget":
+        words = mark("the run is longer than the {steps} steps that could be walked; --steps tells how long it is")
+        yield words, {"steps": job.steps}
+    if not job.walk.named("scheduler") and job.moves and job.scale:
+        words = mark("the script sets its rate itself at each step: multiply it there by {scale:.3g}")
+        yield words, {"scale": job.scale}
+    yield from _sharpness(job)
+
+
+def _sharpness(job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where the rate exceeds what the curvature allows: a warning, not an answer."""
+    for row in job.sharp.named("curvature"):
+        limit = float(row.get("limit", math.nan))
+        rates = [other["lr"][0] for other in job.sharp.rows if other["step"] == row["step"] and other.get("lr")]
+        if rates and rates[0] > limit:
+            words = mark(
+                "at step {step} the curvature allows a rate of {limit:.2g}, and this one is {lr:.2g}: training there "
+                "goes along the edge of stability; a warm-up is safer"
+            )
+            yield words, {"step": row["step"], "limit": limit, "lr": rates[0]}
+            return
