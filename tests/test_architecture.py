@@ -17,6 +17,7 @@ __main__
 cli
 command
 preview terminal
+picture
 climb rate
 conformance doctor finder report
 trial.live trial.runner trial.inject
@@ -309,4 +310,5 @@ def test_the_ground_imports_no_torch():
 
 
 def test_what_starts_trials_imports_no_torch():
-    assert heavy("leonui.climb", "leonui.trial.runner", "leonui.trial.probe", "leonui.command") == set()
+    assert heavy("leonui.trial.runner", "leonui.trial.probe", "leonui.command") == set()
+    assert heavy("leonui.climb", "leonui.rate") == {"numpy"}

@@ -13,9 +13,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from leonui import clip as clip
     from leonui import optim as optim
+    from leonui import range_test as range_test
     from leonui import rules as rules
     from leonui import schedule as schedule
     from leonui.finding import Finding as Finding
+    from leonui.rate import LRFinding as LRFinding
+    from leonui.rate import find_lr as find_lr
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
     from leonui.trial.intervention import Intervention as Intervention
@@ -28,26 +31,31 @@ if TYPE_CHECKING:
 _HOMES = {
     "Finding": "finding",
     "Intervention": "trial.intervention",
+    "LRFinding": "rate",
     "Program": "trial.program",
     "Record": "record",
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
+    "find_lr": "rate",
     "log": "trial.probe",
     "watch": "trial.live",
 }
-_ROOMS = ("clip", "optim", "rules", "schedule")
+_ROOMS = ("clip", "optim", "range_test", "rules", "schedule")
 __all__ = [
     "Finding",
     "Intervention",
+    "LRFinding",
     "Program",
     "Record",
     "Runner",
     "Schedule",
     "Trial",
     "clip",
+    "find_lr",
     "log",
     "optim",
+    "range_test",
     "rules",
     "schedule",
     "watch",

@@ -18,6 +18,22 @@ LANG = click.option(
     "--lang", type=click.Choice(LANGUAGES), help="Language of what is said; default: the environment's."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+METRIC = click.option(
+    "--metric",
+    metavar="REGEX",
+    callback=lambda *given: _pattern(given[-1]),
+    help="The script's own printed number: 'val acc ([0-9.]+)'.",
+)
+GOAL = click.option(
+    "--goal", type=click.Choice(["min", "max"]), default="min", show_default=True, help="Of the metric."
+)
+WORKERS = click.option("--workers", type=click.IntRange(1), help="Trials side by side; default: one a core.")
+START = click.option(
+    "--start",
+    type=click.Choice(["auto", "fork", "rewind", "rerun"]),
+    default="auto",
+    help="How branches start; auto: the first of these that is possible.",
+)
 RUNS = click.option("--runs", "place", type=click.Path(file_okay=False), help="Where runs live; default .leonui.")
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -44,15 +60,10 @@ def cli() -> None:
 @click.option(
     "--seeds", type=click.IntRange(1), help="Seeds to compare on; default 3, or 1 where a run takes a minute."
 )
-@click.option(
-    "--metric",
-    metavar="REGEX",
-    callback=lambda *given: _pattern(given[-1]),
-    help="The script's own printed number: 'val acc ([0-9.]+)'.",
-)
-@click.option("--goal", type=click.Choice(["min", "max"]), default="min", show_default=True, help="Of the metric.")
-@click.option("--workers", type=click.IntRange(1), help="Trials side by side; default: one a core.")
-@click.option("--start", type=click.Choice(["auto", "fork", "rerun"]), default="auto", help="How branches start.")
+@METRIC
+@GOAL
+@WORKERS
+@START
 @RUNS
 @LANG
 @JSON
@@ -66,6 +77,34 @@ def climb(ctx: click.Context, program: tuple[str, ...], module: str | None, **op
 
     options["budget"] = _budget(options["budget"])
     ctx.exit(run_climb(_argv(program, module) or [_example()], **options))
+
+
+@cli.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@click.option("--steps", type=click.IntRange(1), help="How long the whole run is, where that cannot be found out.")
+@click.option("--budget", type=click.IntRange(1), help="Steps that the search may take; default: those of one run.")
+@click.option("--method", type=click.Choice(["branches", "ramp"]), default="branches", help="ramp: the range test.")
+@click.option("-o", "--optimizer", multiple=True, metavar="NAME", help="Try this optimizer; may be repeated.")
+@click.option("--schedule", multiple=True, metavar="NAME", help="Try constant, linear, cosine, warmup_linear, wsd.")
+@click.option("--weight-decay", metavar="NUMBER|auto", help="Of the optimizers that are tried; auto: search it.")
+@METRIC
+@GOAL
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def lr(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Find the learning rate, by real branches of the training: how sure it is, and what being off would cost.
+
+    Without a program it searches the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.command import run_lr
+
+    options["weight_decay"] = _decay(options["weight_decay"])
+    ctx.exit(run_lr(_argv(program, module) or [_example()], **options))
 
 
 @cli.command(context_settings=SETTINGS)
@@ -179,6 +218,17 @@ def _pattern(text: str | None) -> str | None:
     if not groups:
         raise click.BadParameter(f"{text!r} has no group; put the number in one: 'acc ([0-9.]+)'")
     return text
+
+
+def _decay(text: str | None) -> float | str | None:
+    if text in (None, "auto"):
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no number; give one like 0.1, or auto", param_hint="--weight-decay"
+        ) from error
 
 
 def _budget(text: str | None) -> tuple[int | None, float | None]:

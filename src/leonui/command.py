@@ -13,7 +13,16 @@ from typing import Any
 
 from leonui import __version__, runs
 from leonui.record import Record, encode
-from leonui.terminal import TerminalGuide, fail, show, show_climb, show_conformance, show_optimizers, speaks_braille
+from leonui.terminal import (
+    TerminalGuide,
+    fail,
+    show,
+    show_climb,
+    show_conformance,
+    show_lr,
+    show_optimizers,
+    speaks_braille,
+)
 from leonui.trial.plan import Plan
 from leonui.trial.process import launch
 from leonui.trial.program import Program
@@ -63,6 +72,58 @@ def _climb(program: Program, lang: str, as_json: bool, options: dict[str, Any]) 
     else:
         show_climb(result, lang)
     return 0 if ascent.complete else 1
+
+
+def run_lr(argv: list[str], *, lang: str | None, as_json: bool, place: str | None, **options: Any) -> int:
+    """The command ``leonui lr``; returns its exit code."""
+    from leonui.rate import Job, Ramp, Wishes, need_optuna
+
+    names = ("steps", "metric", "goal", "weight_decay")
+    wishes = {name: options[name] for name in names} | {
+        "optimizers": options["optimizer"],
+        "schedules": options["schedule"],
+    }
+    try:
+        program = Program.parse(argv)
+        asked = Wishes(**wishes, **({"budget": options["budget"]} if options["budget"] else {}))
+        if asked.weight_decay == "auto":
+            need_optuna()
+        _settle(place)
+        folder = runs.create("lr")
+        job = Ramp(program, folder) if options["method"] == "ramp" else Job(program, folder, asked)
+        return _search(job, lang or language(), as_json, options)
+    except ValueError as error:
+        return fail(str(error), 2)
+    except OSError as error:
+        return fail(f"cannot write the run: {error}; free some space, or name another place with --runs", 1)
+
+
+def _search(job: Any, lang: str, as_json: bool, options: dict[str, Any]) -> int:
+    from leonui.report import rate_page
+    from leonui.trial.runner import Runner
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with (
+            TerminalGuide(lang, quiet=as_json) as guide,
+            Runner(
+                job.program, job.folder, workers=options["workers"] or 0, start=options["start"], listener=guide.rows
+            ) as runner,
+        ):
+            job.go(runner, guide)
+    except KeyboardInterrupt:
+        pass
+    except RuntimeError as error:
+        return fail(str(error), 1)
+    path = job.folder / "report.html"
+    result = job.result() | {"leonui": __version__, "lang": lang, "report": str(path)}
+    runs.write_result(job.folder, result)
+    path.write_text(rate_page(result), encoding="utf-8")
+    if as_json:
+        sys.stdout.write(encode(result).decode())
+    else:
+        show_lr(result, lang)
+    return 0 if job.complete and result["lr"] else 1
 
 
 def _interrupt(*_: object) -> None:
@@ -152,7 +213,7 @@ def list_optimizers(lang: str | None, as_json: bool) -> int:
 
 def write_report_of(run: str, place: str | None, output: str | None, lang: str | None, as_json: bool) -> int:
     """The command ``leonui report``."""
-    from leonui.report import climb_page
+    from leonui.report import climb_page, rate_page
 
     _settle(place)
     try:
@@ -160,17 +221,16 @@ def write_report_of(run: str, place: str | None, output: str | None, lang: str |
     except ValueError as error:
         return fail(str(error), 2)
     result = runs.read_result(folder)
-    if result.get("command") != "climb":
-        return fail(f"{folder} has no result to report; leonui climb leaves one", 1)
+    if result.get("command") not in ("climb", "lr"):
+        return fail(f"{folder} has no result to report; leonui climb and leonui lr leave one", 1)
     names = result.get("trials", {})
     baseline, best = (
         name and Record.read(folder / "trials" / name) for name in (names.get("baseline"), names.get("climb"))
     )
     path = Path(output) if output else folder / "report.html"
-    path.write_text(
-        climb_page(result | {"lang": lang or result["lang"]}, baseline or Record(), best or None),
-        encoding="utf-8",
-    )
+    result = result | {"lang": lang or result["lang"]}
+    page = rate_page(result) if result["command"] == "lr" else climb_page(result, baseline or Record(), best or None)
+    path.write_text(page, encoding="utf-8")
     sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
     return 0
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -15,18 +17,24 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from leonui.picture import draw
 from leonui.record import Row
 from leonui.trial.trial import Trial
 from leonui.words import mark, translate
+
+if TYPE_CHECKING:
+    from leonui.finder import Search
 
 VERDICTS = {
     "better": mark("Better"),
     "no_difference": mark("No difference found"),
     "worse": mark("Your own setting is the better one: keep it"),
 }
+CANDIDATE, EVENED = re.compile(r"rung\d-([0-9.e+-]+)$"), 8
 QUANTITIES = {
     "metric": mark("metric"),
     "validation": mark("validation loss"),
@@ -35,7 +43,7 @@ QUANTITIES = {
 
 
 class TerminalGuide:
-    """A progress bar a stage on a terminal; one plain line a stage elsewhere; nothing when quiet."""
+    """A progress bar a stage on a terminal, and a picture of a search; elsewhere a plain line a stage; or nothing."""
 
     def __init__(self, lang: str, quiet: bool = False):
         self.lang, self.quiet = lang, quiet
@@ -48,18 +56,42 @@ class TerminalGuide:
             TextColumn("{task.fields[loss]:>14}"),
             TimeRemainingColumn(),
             console=self._console,
-            refresh_per_second=4,
             disable=quiet or not self._console.is_terminal,
         )
         self._task: Any = None
+        self._search: Search | None = None
+        self._going: dict[float, float] = {}
+        self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._look)
 
     def __enter__(self) -> TerminalGuide:
-        self._progress.start()
+        if not self._progress.disable:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._finish()
-        self._progress.stop()
+        self._going = {}
+        if not self._progress.disable:
+            self._live.stop()
+
+    def _look(self) -> Group:
+        from leonui.finder import told
+
+        chart = None
+        if self._search is not None:
+            seen, found = told(self._search, self._search.rate), self._search.estimate()
+            ends = [end * self._search.rate for end in found.interval] if found else None
+            chart = draw(seen["rungs"], seen["ramp"], self._going, ends, not speaks_braille())
+        return Group(*filter(None, (chart, self._progress)))
+
+    def picture(self, search: Search) -> None:
+        """There is more to see of a search."""
+        self._search, self._going = search, {}
+
+    def say(self, template: str, **evidence: Any) -> None:
+        """One line, above what moves."""
+        if not self.quiet:
+            self._console.print(translate(template, self.lang).format(**evidence), highlight=False)
 
     def stage(self, name: str, total: int | None) -> None:
         """A new stage begins."""
@@ -75,6 +107,14 @@ class TerminalGuide:
         if self._task is not None:
             loss = next((f"loss {float(row['loss']):.4g}" for row in reversed(rows) if "loss" in row), "")
             self._progress.update(self._task, advance=len(rows), loss=loss)
+        if candidate := CANDIDATE.search(trial.name):
+            self._follow(float(candidate[1]), [float(row["loss"]) for row in rows if "loss" in row])
+
+    def _follow(self, scale: float, losses: list[float]) -> None:
+        """Move a candidate's mark: where its loss, evened out over some steps, is now."""
+        lr = scale * (self._search.rate if self._search else 1.0)
+        for loss in losses:
+            self._going[lr] = self._going.get(lr, loss) + (loss - self._going.get(lr, loss)) / EVENED
 
     def _finish(self) -> None:
         if self._task is not None:
@@ -117,6 +157,63 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
     console.print(say(mark("Steps: baseline {baseline}, search {search}, final {final}."), **steps))
     if result.get("report"):
         console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+
+
+STATUSES = {
+    "ok": ("green", mark("lr {lr}; with 80% probability the best one is between {low} and {high}")),
+    "needs_warmup": ("yellow", mark("lr {lr} (between {low} and {high}), but a warm-up would train better")),
+    "overfit_horizon": ("yellow", mark("lr {lr} (between {low} and {high}), as far as short trainings can see")),
+    "flat": ("yellow", mark("no rate can be given: it makes no difference that can be measured")),
+    "edge": ("yellow", mark("no rate can be given: the best one lies outside of what could be tried")),
+    "not_learning": ("red", mark("no rate can be given: nothing was learned at any rate")),
+}
+
+
+def show_lr(result: dict[str, Any], lang: str) -> None:
+    """Print what a search for the learning rate found."""
+    console = Console(highlight=False)
+
+    def say(text: str, **evidence: Any) -> str:
+        return escape(translate(text, lang).format(**evidence))
+
+    if not result["complete"] and not result["findings"]:
+        console.print(f"[yellow]{say(mark('not finished: this is what is known'))}[/]")
+    if result["rungs"] or not result["findings"]:
+        colour, words = STATUSES[result["status"]]
+        low, high = result["interval"] or (None, None)
+        if result["lr"] and not result["interval"]:
+            colour, words = "cyan", mark("lr {lr}, by the steepest point of a range test, divided by 10")
+        console.print(f"[bold {colour}]{say(words, lr=number(result['lr']), low=number(low), high=number(high))}[/]")
+    for name, lr in (result.get("suggestions") or {}).items():
+        console.print(f"  {name:12} {number(lr)}")
+    for finding in result["findings"]:
+        console.print(f"[red]✖ {escape(headline(finding, lang))}[/]")
+        if fix := translate(finding["fix_template"], lang).format(**finding["evidence"]):
+            console.print(f"  {escape(fix)}")
+    if result["lr"] and result["lost"]:
+        console.print(_losses(result, lang))
+    for row in result.get("contenders") or []:
+        console.print(f"  {escape(row['name']):32} lr {number(row['lr']):10} loss {number(row['loss'])}")
+    for note in result["notes"]:
+        console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
+    if result["patch"]:
+        console.print(Syntax(result["patch"].rstrip(), "diff", background_color="default"))
+    if result["steps"]:
+        words = mark("Steps: {steps}; a run has {horizon}.") if result["horizon"] else mark("Steps: {steps}.")
+        console.print(say(words, steps=result["steps"], horizon=result["horizon"]))
+    if result.get("report"):
+        console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+
+
+def _losses(result: dict[str, Any], lang: str) -> Table:
+    """What being off would cost."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(translate(mark("predicted share of progress lost"), lang))
+    for row in result["lost"]:
+        table.add_column(f"{row['factor']:g}x", justify="right")
+    for side, words in (("low", mark("rate too low by")), ("high", mark("rate too high by"))):
+        table.add_row(translate(words, lang), *(f"{row[side]:.1%}" for row in result["lost"]))
+    return table
 
 
 ADVICE = mark(

@@ -81,7 +81,7 @@ class Climb:
         for seed in range(self.seeds):
             point = runner.trailhead(seed)
             if self.found is None:
-                self.found = Search(runner, point, self.recipe, tell=guide.picture)
+                self.found = Search(runner, point, self.recipe, tell=guide.picture, rate=self.rate or 1.0)
                 guide.stage(mark("learning rate"), self.found.planned)
                 self.found.go()
             if (scale := self.scale) is None:
@@ -147,6 +147,12 @@ class Climb:
     def recipe(self) -> Recipe:
         """How the better training goes."""
         return recipe(self.steps, self.wishes.clip)
+
+    @property
+    def rate(self) -> float | None:
+        """The first rate that the script itself has."""
+        rates = self.baseline.record.last("trailhead").get("lr") if self.baseline else None
+        return rates[0] if rates else None
 
     @property
     def scale(self) -> float | None:

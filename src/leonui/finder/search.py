@@ -31,7 +31,11 @@ WARM = (1.0, 2.0)  # factors on the best rate that are tried with a warm-up
 
 @dataclass
 class Search:
-    """A search under way; what is known by then can be read at any moment."""
+    """A search under way; what is known by then can be read at any moment.
+
+    tell: is told when there is more to see; most: steps that it may take; name: tells its trials from those of another;
+    rate: the learning rate that a factor of 1 stands for.
+    """
 
     runner: Runner
     point: Point
@@ -39,6 +43,8 @@ class Search:
     judge: Judge = field(default_factory=Judge)
     tell: Callable[[Search], None] = lambda search: None
     most: int = LONGEST
+    name: str = ""
+    rate: float = 1.0
 
     def __post_init__(self) -> None:
         self.budget = min(self.recipe.steps, self.most)
@@ -94,7 +100,10 @@ class Search:
 
     def _look(self) -> Record:
         """A few steps as they are, and the loss of the first weights."""
-        jobs = {"start": Intervention(stop=0, coast=START), "dry": self.recipe.also & Intervention(stop=DRY_STEPS)}
+        jobs = {
+            f"{self.prefix}start": Intervention(stop=0, coast=START),
+            f"{self.prefix}dry": self.recipe.also & Intervention(stop=DRY_STEPS),
+        }
         start, dry = (trial.record for trial in self.runner.branch(self.point, jobs))
         self.start = tuple(start.losses("coast"))
         self.spent += len(self.start) + dry.steps
@@ -104,7 +113,7 @@ class Search:
         """Raise the rate until training breaks; returns where."""
         steps = ramp_steps(self.budget)
         job = self.recipe.also & ramped(low, high, steps) & Intervention(stop=steps)
-        losses = tuple(self.runner.branch(self.point, {"ramp": job})[0].record.losses())
+        losses = tuple(self.runner.branch(self.point, {f"{self.prefix}ramp": job})[0].record.losses())
         scales = tuple(low * (high / low) ** ((i + 1) / steps) for i in range(len(losses)))
         self.spent, self.ramp = self.spent + len(losses), (scales, losses)
         self.tell(self)
@@ -112,11 +121,16 @@ class Search:
 
     def _train(self, scales: Sequence[float], steps: int, recipe: Recipe | None = None, name: str = "") -> Rung:
         """Train every candidate for ``steps``, and judge it."""
-        name, recipe = name or f"rung{len(self.rungs) + 1}", recipe or self.recipe
+        name, recipe = f"{self.prefix}{name or f'rung{len(self.rungs) + 1}'}", recipe or self.recipe
         jobs = {f"{name}-{scale:.4g}": recipe.at(scale, steps) & self.judge.end(steps) for scale in scales}
         trials = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
         self.spent += sum(trial.record.steps + len(trial.record.losses("coast")) for trial in trials)
         return Rung(steps, tuple(scales), tuple(map(self.judge.read, trials)), self.runner.start != "rewind")
+
+    @property
+    def prefix(self) -> str:
+        """What tells its trials from those of another search."""
+        return f"{self.name.replace(', ', '-').replace(' ', '-')}-" if self.name else ""
 
     def _add(self, rung: Rung) -> None:
         self.rungs.append(rung)

@@ -6,20 +6,19 @@ import math
 import shlex
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from leonui.doctor.ending import trouble
-from leonui.finder import Estimate, Judge, Recipe, Search, told
+from leonui.finder import Judge, Recipe, Search
 from leonui.finder.recipe import compressed, seen, warmed
+from leonui.finder.search import LONGEST
 from leonui.finder.status import REFUSED, status
 from leonui.finding import Finding
-from leonui.machine import machine
 from leonui.rate.found import LRFinding
-from leonui.rate.notes import remarks
-from leonui.rate.patch import patch
+from leonui.rate.result import peaks, result
+from leonui.rate.space import TRIALS, Contender, contenders, lowest, tune_decay
 from leonui.record import Record, Row
 from leonui.runs import create
 from leonui.trial.intervention import Intervention
@@ -50,14 +49,33 @@ class Guide(Protocol):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user asked for: the length of the run if it is known, seconds to walk it, a metric and its goal."""
+    """What the user asked for.
+
+    steps: the length of the run, if it is known; walk: seconds that may be spent to find it out; budget: steps that
+    the search may take; metric: a number that the script prints, as a regular expression, and its goal, "min" or
+    "max"; optimizers, schedules, weight_decay: what to try instead of the script's own, weight_decay also "auto".
+    """
 
     steps: int | None = None
     walk: float = WALK
+    budget: int = LONGEST
     metric: str | None = None
     goal: str = "min"
-    also: Intervention = field(default_factory=Intervention)
-    shape: Callable[[int], Any] | None = None
+    optimizers: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+    weight_decay: float | str | None = None
+
+    def __post_init__(self) -> None:
+        if self.weight_decay is not None and not self.optimizers:
+            raise ValueError("weight_decay is tried with an optimizer that is named; give optimizers, or -o, too")
+        if self.goal not in ("min", "max"):
+            raise ValueError(f"goal={self.goal!r} is not known; choose min or max")
+
+    @property
+    def contenders(self) -> list[Contender]:
+        """What to try, before a weight decay is searched."""
+        decay = None if self.weight_decay == "auto" else self.weight_decay
+        return contenders(self.optimizers, self.schedules, decay if decay is None else float(decay))
 
 
 @dataclass
@@ -70,7 +88,9 @@ class Job:
 
     def __post_init__(self) -> None:
         self.walk: Record = Record()
-        self.search: Search | None = None
+        self.searches: list[Search] = []
+        self.contenders = self.wishes.contenders
+        self.factor = 1.0  # on the rate that was found, where a weight decay was searched with it
         self.sharp: Record = Record()
         self.warm: bool = False
         self.findings: list[Finding] = []
@@ -84,14 +104,41 @@ class Job:
         point = runner.trailhead(0)
         if not self._walk(runner, point):
             return
-        self.search = Search(runner, point, self.recipe, Judge(self.wishes.metric, self.wishes.goal), guide.picture)
-        seconds = self.pace * self.search.planned / runner.workers
-        guide.say(ABOUT, steps=self.search.planned, horizon=self.steps, seconds=seconds)
-        guide.stage(mark("learning rate"), self.search.planned)
-        self.search.go()
+        judge, rate = Judge(self.wishes.metric, self.wishes.goal), (self.peaks or [1.0])[0]
+        searches = [
+            Search(runner, point, one.recipe(self.recipe), judge, guide.picture, self.wishes.budget, rate=rate)
+            for one in self.contenders
+        ]
+        planned = sum(search.planned for search in searches)
+        guide.say(ABOUT, steps=planned, horizon=self.steps, seconds=self.pace * planned / runner.workers)
+        for contender, search in zip(self.contenders, searches, strict=True):
+            guide.stage(mark("learning rate") if len(searches) == 1 else str(contender), search.planned)
+            search.name = str(contender) if len(searches) > 1 else ""
+            self.searches.append(search)
+            search.go()
         self._check(runner, point)
+        self._tune(guide, judge)
         runner.release(point)
         self.complete = True
+
+    @property
+    def search(self) -> Search | None:
+        """The search of what trained best."""
+        return self.searches[lowest(self.searches)] if self.searches else None
+
+    @property
+    def winner(self) -> Contender:
+        """What trained best."""
+        return self.contenders[lowest(self.searches)] if self.searches else self.contenders[0]
+
+    def _tune(self, guide: Guide, judge: Judge) -> None:
+        """Search the weight decay of the winner, if that is asked for."""
+        search = self.search
+        if self.wishes.weight_decay != "auto" or search is None or search.estimate() is None:
+            return
+        guide.stage(mark("weight decay"), TRIALS * search.rungs[-1].steps)
+        at = lowest(self.searches)
+        self.contenders[at], self.factor = tune_decay(search, self.winner, self.recipe, judge)
 
     # what is known of the run before it is trained
 
@@ -120,7 +167,7 @@ class Job:
     def recipe(self) -> Recipe:
         """How the script's own run goes, by what the walk saw."""
         values = seen(self.walk)
-        return Recipe(self.steps, self.wishes.shape or (lambda steps: compressed(values, steps)), self.wishes.also)
+        return Recipe(self.steps, lambda steps: compressed(values, steps))
 
     @property
     def pace(self) -> float:
@@ -142,11 +189,11 @@ class Job:
         if search is None or found is None:
             return
         steps = search.rungs[0].steps
-        job = {"curvature": self.recipe.at(found.scale, steps) & Intervention(stop=steps)}
+        job = {"curvature": search.recipe.at(found.scale, steps) & Intervention(stop=steps)}
         self.sharp = runner.branch(point, job, curvature=(1, max(2, steps // 2), steps))[0].record
         search.spent += self.sharp.steps
         if search.limited:
-            self.warm = search.better_warm(warmed(self.recipe))
+            self.warm = search.better_warm(warmed(search.recipe))
 
     # what is known
 
@@ -162,7 +209,7 @@ class Job:
     def scale(self) -> float | None:
         """The factor on the script's rates; None where there is none to give."""
         found = self.search.estimate() if self.search else None
-        return found.scale if found and self.status not in REFUSED else None
+        return found.scale * self.factor if found and self.status not in REFUSED else None
 
     @property
     def moves(self) -> bool:
@@ -171,70 +218,12 @@ class Job:
 
     def result(self) -> dict[str, Any]:
         """Everything as plain values; what is not known yet is None."""
-        search = self.search
-        found = search.estimate() if search else None
-        refused = self.status in REFUSED
-        scale = self.scale
-        peaks = self.peaks
-        rate = peaks[0] if peaks else None
-        place = self._place()
-        return {
-            "command": "lr",
-            "method": "branches",
-            "program": str(self.program),
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self.began)),
-            "seconds": round(time.time() - self.began, 1),
-            "complete": self.complete,
-            "lr": rate * scale if scale and rate else None,
-            "scale": scale,
-            "per_group": [peak * scale for peak in peaks] if scale else [],
-            "base_lr": peaks,
-            "interval": [rate * end for end in found.interval] if found and rate and not refused else None,
-            "level": 0.8,
-            "status": self.status,
-            **self._off(found),
-            "steps": search.spent if search else 0,
-            "horizon": self.steps,
-            "epochs": None if math.isnan(self.epochs) else self.epochs,
-            "judged_by": "metric" if self.wishes.metric else "training",
-            "goal": self.wishes.goal,
-            "metric_pattern": self.wishes.metric,
-            "optimizer": self.walk.last("optimizer").get("name"),
-            "file": place[0],
-            "line": place[1],
-            "patch": patch(*place, scale),
-            "start_loss": statistics.fmean(search.start) if search and search.start else None,
-            **(told(search, rate or 1.0) if search else {"rungs": [], "ramp": None}),
-            "curvature": self.sharp.named("curvature"),
-            "findings": [finding.to_json() for finding in self.findings],
-            "notes": remarks(self),
-            "settings": self._settings(),
-            "machine": machine(),
-        }
-
-    def _off(self, found: Estimate | None) -> dict[str, Any]:
-        rows = [{"factor": by, "low": low, "high": high} for by, low, high in found.lost] if found else []
-        return {"lost": rows, "slope": found.slope if found else None}
+        return result(self)
 
     @property
     def peaks(self) -> list[float]:
         """The highest rate that each group has in the script's run, optimizer by optimizer."""
-        peaks: dict[int, list[float]] = {}
-        for row in self.walk.rows:
-            held = peaks.setdefault(row["optimizer"], list(row["lr"]))
-            peaks[row["optimizer"]] = [max(pair) for pair in zip(held, row["lr"], strict=False)]
-        return [rate for index in sorted(peaks) for rate in peaks[index]]
-
-    def _place(self) -> tuple[str | None, int | None]:
-        """Where the rate stands: in the scheduler that sets its peak, else where the optimizer is made."""
-        scheduler = self.walk.last("scheduler")
-        source = scheduler if scheduler.get("name") in ("OneCycleLR", "CyclicLR") else self.walk.last("optimizer")
-        file, _, line = str(source.get("place", "")).rpartition(":")
-        return file or None, int(line) if line.isdigit() else None
-
-    def _settings(self) -> dict[str, Any]:
-        said = {mark("branches start by"): self.start, mark("steps of the whole run"): self.steps}
-        return {name: value for name, value in said.items() if value}
+        return peaks(self.walk)
 
 
 ABOUT = mark("{horizon} steps a run; the search takes about {steps} steps, {seconds:.0f} s")

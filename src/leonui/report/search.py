@@ -17,16 +17,24 @@ from leonui.words import mark
 
 _DASHES = ("dot", "dash", "dashdot", "longdash")
 _SYMBOLS = ("circle-open", "square-open", "diamond-open", "triangle-up-open")
+_MARKERS = ("circle", "square", "diamond", "triangle-up", "star")
 
 
 @dataclass(frozen=True)
 class Search:
-    """What was tried: the ramp, the rungs, the script's own learning rate and the one that was chosen."""
+    """What was tried: the ramp, the rungs, the script's own learning rate and the one that was chosen.
+
+    ``interval`` is where the best one probably lies; ``suggested`` what the rules of a range test read off the ramp,
+    None where there was more than a ramp; ``measure`` the marked name of what the candidates were compared by.
+    """
 
     ramp: Curve
     rungs: Sequence[Mapping[str, Any]]
     own: float | None
     chosen: float | None
+    interval: tuple[float, float] | None = None
+    suggested: Mapping[str, float] | None = None
+    measure: str = mark("loss")
 
     @property
     def curves(self) -> list[Curve]:
@@ -41,11 +49,11 @@ class Search:
 
 
 def read(result: Mapping[str, Any]) -> Search:
-    """The search as a result tells of it."""
-    told = result.get("search") or {}
+    """The search as a result tells of it: one of a climb under ``search``, one of ``leonui lr`` beside all else."""
+    told = result.get("search") or result
     rungs = [rung for rung in told.get("rungs") or [] if rung.get("lr") and rung.get("loss")]
     own = next(iter(result.get("base_lr") or []), None)
-    return Search(_curve(told.get("ramp") or {}), rungs, _drawable(own), _drawable(result.get("lr")))
+    return Search(_curve(told.get("ramp") or {}), rungs, drawable(own), drawable(result.get("lr")))
 
 
 def _curve(points: Mapping[str, Any]) -> Curve:
@@ -56,7 +64,8 @@ def _curve(points: Mapping[str, Any]) -> Curve:
     return Curve([lr for lr, _ in pairs], [loss for _, loss in pairs])
 
 
-def _drawable(lr: Any) -> float | None:
+def drawable(lr: Any) -> float | None:
+    """A learning rate, if it has a place on a logarithmic axis."""
     return lr if known(lr) and lr > 0 else None
 
 
@@ -65,7 +74,7 @@ def search_chart(search: Search, about: Text) -> Chart | None:
     if not any(search.curves):
         return None
     words = Lexicon()
-    figure = blank(words(mark("learning rate")), words(mark("loss")), hovermode="closest", margin_t=52)
+    figure = blank(words(mark("learning rate")), words(search.measure), hovermode="closest", margin_t=52)
     _draw(figure, words, search)
     title = say(mark("The search for the learning rate"))
     return Chart("search", title, _caption(search, about), _spoken(search), figure, words)
@@ -73,10 +82,12 @@ def search_chart(search: Search, about: Text) -> Chart | None:
 
 def _draw(figure: go.Figure, words: Lexicon, search: Search) -> None:
     kind, low, high = _loss_axis(search)
-    _add_ramp(figure, words, search.ramp)
+    _add_interval(figure, search.interval)
+    _add_ramp(figure, words, search)
     for place, rung in enumerate(search.rungs):
         _add_rung(figure, words, rung, place, len(search.rungs))
     _add_diverged(figure, words, search.diverged, high)
+    _add_suggested(figure, search)
     _add_lines(figure, words, search)
     figure.update_xaxes(type="log", nticks=6)
     figure.update_yaxes(**ticks(kind, low, high), range=span(kind, low, high))
@@ -90,11 +101,29 @@ def _loss_axis(search: Search) -> tuple[str, float, float]:
     return scale([value for value in values if value <= high]), min(values), high
 
 
-def _add_ramp(figure: go.Figure, words: Lexicon, ramp: Curve) -> None:
-    if ramp:
-        drawn, line = thin(ramp), {"color": QUIET, "width": 1.5}
-        name = words(mark("ramp, lr rising"))
-        figure.add_scatter(x=drawn.x, y=drawn.y, mode="lines", line=line, opacity=0.7, name=name, hovertemplate=_HOVER)
+def _add_interval(figure: go.Figure, interval: tuple[float, float] | None) -> None:
+    if interval:
+        look = {"fillcolor": CLIMB, "opacity": 0.1, "line_width": 0, "layer": "below"}
+        figure.add_shape(type="rect", x0=interval[0], x1=interval[1], y0=0, y1=1, yref="paper", **look)
+
+
+def _add_ramp(figure: go.Figure, words: Lexicon, search: Search) -> None:
+    """The ramp: beside rungs it only shows where they stand, but of a range test it is all there is."""
+    if search.ramp:
+        drawn, alone = thin(search.ramp), search.suggested is not None
+        line = {"color": CLIMB, "width": 2.5} if alone else {"color": QUIET, "width": 1.5}
+        look = {"line": line, "opacity": 1.0 if alone else 0.7, "name": words(mark("ramp, lr rising"))}
+        figure.add_scatter(x=drawn.x, y=drawn.y, mode="lines", hovertemplate=_HOVER, **look)
+
+
+def _add_suggested(figure: go.Figure, search: Search) -> None:
+    """What each rule of a range test suggests, on the ramp."""
+    points = [(lr, loss) for lr, loss in zip(search.ramp.x, search.ramp.y, strict=True) if loss is not None]
+    for place, (rule, lr) in enumerate((search.suggested or {}).items() if points else ()):
+        _, loss = min(points, key=lambda point: abs(math.log(point[0] / lr)))
+        edge = {"color": "var(--card)", "width": 1.5}
+        marker = {"symbol": _MARKERS[place % len(_MARKERS)], "size": 13, "color": BASELINE, "line": edge}
+        figure.add_scatter(x=[lr], y=[loss], mode="markers", marker=marker, name=rule, hovertemplate=_HOVER)
 
 
 def _add_rung(figure: go.Figure, words: Lexicon, rung: Mapping[str, Any], place: int, count: int) -> None:
@@ -128,24 +157,25 @@ def _add_lines(figure: go.Figure, words: Lexicon, search: Search) -> None:
     ends, lift = (min(tried), max(tried)), 0
     if search.own:
         label = words(mark("yours {lr}"), lr=rate(search.own))
-        _add_line(figure, search.own, label, _side(search.own, ends), color=BASELINE, dash="dash")
+        add_line(figure, search.own, label, side(search.own, ends), color=BASELINE, dash="dash")
     if search.chosen:
         lift = 20 if search.own and abs(_share(search.own, search.chosen, ends)) < 0.4 else 0
         label = words(mark("chosen {lr}"), lr=rate(search.chosen))
-        _add_line(figure, search.chosen, label, _side(search.chosen, ends), color=CLIMB, lift=lift)
+        add_line(figure, search.chosen, label, side(search.chosen, ends), color=CLIMB, lift=lift)
 
 
-def _add_line(
-    figure: go.Figure, lr: float, label: str, side: str, *, color: str, dash: str = "solid", lift: int = 0
+def add_line(
+    figure: go.Figure, lr: float, label: str, anchor: str, *, color: str, dash: str = "solid", lift: int = 0
 ) -> None:
+    """A line from bottom to top at one place of a logarithmic axis, its label above it."""
     line = {"color": color, "width": 1.5, "dash": dash}
     figure.add_shape(type="line", x0=lr, x1=lr, y0=0, y1=1, yref="paper", line=line, layer="below")
     # Plotly places a shape on a logarithmic axis by its value, but an annotation by the logarithm of it.
-    place = {"x": math.log10(lr), "y": 1, "yref": "paper", "yshift": lift, "yanchor": "bottom", "xanchor": side}
+    place = {"x": math.log10(lr), "y": 1, "yref": "paper", "yshift": lift, "yanchor": "bottom", "xanchor": anchor}
     figure.add_annotation(text=label, font={"color": color}, showarrow=False, **place)
 
 
-def _side(lr: float, ends: tuple[float, float]) -> str:
+def side(lr: float, ends: tuple[float, float]) -> str:
     """Which side of a label stands on its line: near an end of the axis the outer one, so that no label is cut."""
     share = _share(ends[0], lr, ends)
     return "left" if share < 0.2 else "right" if share > 0.8 else "center"
@@ -158,8 +188,11 @@ def _share(one: float, other: float, ends: tuple[float, float]) -> float:
 
 def _caption(search: Search, about: Text) -> Text:
     points = mark("every point is a short training, branched from your own run: same start, same batches, another lr")
+    rising = mark("one training whose rate rises from step to step")
     bars = say(mark("bars: one standard error")) if any(rung.get("se") for rung in search.rungs) else None
-    return join([about, say(points), bars, _choice(search)], " · ")
+    band = say(mark("shaded: where the best rate probably lies")) if search.interval else None
+    how = say(points if search.suggested is None else rising)
+    return join([about, how, bars, band, _choice(search)], " · ")
 
 
 def _choice(search: Search) -> Text | None:

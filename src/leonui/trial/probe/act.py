@@ -118,14 +118,15 @@ def stand_in(optimizer: Optimizer, swap: Swap, rate: float) -> Optimizer:
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
-    """A class of torch.optim by its name in any case, or "module:Class". Raises ValueError for an unknown one."""
+    """A class of leonui.optim or torch.optim by its name in any case, or "module:Class"; ValueError if unknown."""
     module, colon, attribute = name.partition(":")
     if colon:
         return getattr(importlib.import_module(module), attribute)
-    known = {key.lower(): value for key, value in vars(torch.optim).items() if isinstance(value, type)}
-    if name.lower() not in known or known[name.lower()] is Optimizer:
-        raise ValueError(f"torch.optim has no optimizer {name!r}; give one of its names or module:Class")
-    return known[name.lower()]
+    for shelf in (importlib.import_module("leonui.optim"), torch.optim):
+        known = {key.lower(): value for key, value in vars(shelf).items() if isinstance(value, type)}
+        if issubclass(found := known.get(name.lower(), object), Optimizer) and found is not Optimizer:
+            return found
+    raise ValueError(f"neither leonui.optim nor torch.optim has an optimizer {name!r}; give a name or module:Class")
 
 
 def put_weights(optimizers: list[Optimizer], path: str) -> None:

@@ -1,0 +1,381 @@
+"""What the page of ``leonui lr`` says: the learning rate that was found, how sure it is, what being off costs."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from leonui.record import encode
+from leonui.report.chart import BASELINE, CLIMB, Chart, Lexicon, blank
+from leonui.report.climb import _finding, _named, _place, _retold, _tile
+from leonui.report.numerals import UNKNOWN, duration, known, number, rate
+from leonui.report.search import Search, add_line, drawable, read, search_chart, side
+from leonui.report.series import Curve
+from leonui.report.text import Text, join, retell, say, shorten, verbatim
+from leonui.words import LANGUAGES, mark
+
+Result = Mapping[str, Any]
+
+_WHY = {
+    "flat": mark("the candidates do not differ by more than their noise"),
+    "edge": mark("the best one tried is the outermost one, at {lr}"),
+    "not_learning": mark("nothing was learned at any rate, or the first loss is not finite"),
+}
+_WARNED = {
+    "needs_warmup": mark("With a warm-up over the first tenth of the run it would train better."),
+    "overfit_horizon": mark("Each sample is trained on {epochs} times, and overfitting may ask for a smaller rate."),
+}
+_SAID = "no rate can be given: "  # so begins the note that says once more why the headline refuses
+
+
+def content(result: Result) -> dict[str, Any]:
+    """Everything that the template of the page shows."""
+    return {
+        "program": result.get("program") or "",
+        "time": str(result.get("time") or "").replace("T", " "),
+        "version": result.get("leonui") or "",
+        "pattern": result.get("metric_pattern"),
+        "interrupted": result.get("complete") is False and known(result.get("lr")),
+        "tone": tone(result),
+        "title": _title(result),
+        "verdict": sentence(result),
+        "tiles": [tile for tile in (_rate(result), _interval(result), _off(result), _effort(result)) if tile],
+        "advice": _advice(result),
+        "place": _place(result),
+        "diff": _diff(result.get("patch") or ""),
+        "groups": _groups(result),
+        "suggestions": _suggestions(result),
+        "findings": [_finding(told) for told in result.get("findings") or []],
+        "notes": [_retold(told)["said"] for told in result.get("notes") or [] if not _said(told)],
+        "charts": [chart for chart in (_search_chart(result), _lost_chart(result)) if chart],
+        "curvature": _curvature(result),
+        "settings": _named(result.get("settings")),
+        "machine": _named(result.get("machine")),
+        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
+    }
+
+
+def _title(result: Result) -> Text:
+    return say(mark("leonui lr: {program}"), program=result.get("program") or "")
+
+
+# the headline
+
+
+def tone(result: Result) -> str:
+    """The outcome as a word for the page's style: "sure", "careful" or "none"."""
+    if not known(result.get("lr")):
+        return "none"
+    return "sure" if result.get("status") == "ok" and not _range_test(result) else "careful"
+
+
+def sentence(result: Result) -> Text:
+    """The learning rate and how sure it is; or why there is none to give."""
+    if known(result.get("lr")):
+        return join([_found(result), _warning(result)])
+    if findings := result.get("findings"):
+        told = shorten(_retold(findings[-1])["said"], 200)
+        return say(mark("No learning rate can be given. Found: {finding}."), finding=told)
+    if _range_test(result):
+        return _suggested(result)
+    if result.get("complete") is False:
+        return say(mark("Interrupted before a learning rate was found: this is what was seen until then."))
+    return _refusal(result)
+
+
+def _range_test(result: Result) -> bool:
+    return result.get("method") == "ramp"
+
+
+def _found(result: Result) -> Text:
+    lr, scale = rate(result["lr"]), result.get("scale")
+    ends = _ends(result)
+    words = mark("; best between {low} and {high} with {level}% probability")
+    sure = say(words, level=_level(result), **_written(ends)) if ends else ""
+    if known(scale):
+        return say(mark("lr {lr}, {scale}× yours{sure}."), lr=lr, scale=number(scale, 2), sure=sure)
+    return say(mark("lr {lr}{sure}."), lr=lr, sure=sure)
+
+
+def _warning(result: Result) -> Text | None:
+    if _range_test(result):
+        return say(mark("It was read off a range test: no other rate was trained to compare it with."))
+    told = _WARNED.get(result.get("status") or "")
+    if not told or (result.get("status") == "overfit_horizon" and not known(result.get("epochs"))):
+        return None
+    return say(told, epochs=number(round(result.get("epochs") or 0)))
+
+
+def _suggested(result: Result) -> Text:
+    rates = _rules(result).values()
+    if not rates:
+        return say(mark("No learning rate can be given: no rule reads one off this range test."))
+    words = mark("A range test only: its rules suggest rates from {low} to {high}.")
+    return say(words, low=rate(min(rates)), high=rate(max(rates)))
+
+
+def _refusal(result: Result) -> Text:
+    why = _WHY.get(result.get("status") or "")
+    if not why:
+        return say(mark("No learning rate was found."))
+    best = (next(iter(result.get("rungs") or []), None) or {}).get("best")
+    return say(mark("No learning rate can be given: {why}."), why=say(why, lr=rate(best)))
+
+
+def _said(told: Mapping[str, Any]) -> bool:
+    return str(told.get("template") or "").startswith(_SAID)
+
+
+# what else is known of the rate
+
+
+def _ends(result: Result) -> tuple[float, float] | None:
+    """The ends of the interval, if both are known."""
+    low, high = map(drawable, result.get("interval") or (None, None))
+    return (low, high) if low and high else None
+
+
+def _written(ends: Sequence[float]) -> dict[str, str]:
+    low, high = (number(end, 2).replace("−", "-") for end in ends)
+    return {"low": low, "high": high}
+
+
+def _level(result: Result) -> str:
+    return number(100 * (result.get("level") or 0.8))
+
+
+def _own(result: Result) -> float | None:
+    return drawable(next(iter(result.get("base_lr") or []), None))
+
+
+def _rate(result: Result) -> dict[str, Any] | None:
+    lr, own = result.get("lr"), _own(result)
+    if not known(lr):
+        return None
+    factor = verbatim(f"×{number(result['scale'])}") if known(result.get("scale")) else None
+    note = join([factor, verbatim(result.get("optimizer") or "")], " · ")
+    return _tile(mark("Learning rate"), rate(own) if own else None, rate(lr), note)
+
+
+def _interval(result: Result) -> dict[str, Any] | None:
+    ends = _ends(result)
+    if not ends or not known(result.get("lr")):
+        return None
+    label = say(mark("Best, with {level}% probability"), level=_level(result))
+    return _tile("", None, "{low} – {high}".format(**_written(ends)), _where(result, ends)) | {
+        "label": label,
+        "bar": _bar(ends, drawable(result["lr"]), _own(result)),
+    }
+
+
+def _where(result: Result, ends: tuple[float, float]) -> Text | None:
+    """Where the script's own rate lies."""
+    own = _own(result)
+    if not own:
+        return None
+    if own < ends[0]:
+        return say(mark("yours, {own}, lies below"), own=rate(own))
+    return say(mark("yours, {own}, lies above") if own > ends[1] else mark("yours, {own}, is among them"), own=rate(own))
+
+
+def _bar(ends: tuple[float, float], lr: float | None, own: float | None) -> dict[str, float | None] | None:
+    """Where the interval, the rate and the script's own lie on a logarithmic line of length 100."""
+    if not lr:
+        return None
+    places = {"low": ends[0], "high": ends[1], "middle": lr, "zero": own}
+    logs = {name: math.log(value) for name, value in places.items() if value}
+    first, length = min(logs.values()), (max(logs.values()) - min(logs.values())) or 1.0
+    return {"zero": None} | {name: 5 + 90 * (value - first) / length for name, value in logs.items()}
+
+
+def _off(result: Result) -> dict[str, Any] | None:
+    rows = _lost(result)
+    if not rows:
+        return None
+    columns = [say(mark("too low")), say(mark("too high"))]
+    shares = [(f"{number(row['factor'])}×", _percent(row.get("low")), _percent(row.get("high"))) for row in rows]
+    note = say(mark("of the progress is lost"))
+    return _tile(mark("Being off costs"), None, "", note) | {"columns": columns, "rows": shares}
+
+
+def _lost(result: Result) -> list[Mapping[str, Any]]:
+    """What being off costs, where there is a rate to be off from."""
+    rows = result.get("lost") or []
+    return [row for row in rows if drawable(row.get("factor"))] if drawable(result.get("lr")) else []
+
+
+def _percent(share: Any) -> str:
+    return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f}%" if known(share) else UNKNOWN
+
+
+def _effort(result: Result) -> dict[str, Any] | None:
+    steps, horizon = result.get("steps"), result.get("horizon")
+    if not known(steps) and not known(result.get("seconds")):
+        return None
+    spent = verbatim(duration(result["seconds"])) if known(result.get("seconds")) else None
+    run = mark("{share} of a run of {horizon} steps")
+    runs = say(run, share=_percent(steps / horizon), horizon=number(horizon)) if known(steps) and horizon else None
+    return _tile(mark("Steps spent"), None, number(steps), join([runs, spent], " · "))
+
+
+def _advice(result: Result) -> Text | None:
+    """What to do, where no line of the script can be shown."""
+    own, lr = _own(result), result.get("lr")
+    if not known(lr) or not own or result.get("patch"):
+        return None
+    return say(mark("Set lr {lr} where your script sets {own}."), lr=rate(lr), own=rate(own))
+
+
+def _diff(patch: str) -> list[tuple[str, str]]:
+    """The lines of a unified diff, each with its kind: head, gone, come or same."""
+    kinds = {"-": "gone", "+": "come", "@": "head"}
+    lines = [f"{line}\n" for line in patch.removesuffix("\n").split("\n")] if patch else []
+    return [("head" if at < 2 else kinds.get(line[:1], "same"), line) for at, line in enumerate(lines)]
+
+
+def _groups(result: Result) -> list[tuple[int, str, str]]:
+    """Every parameter group with its rates, where there are several."""
+    before, after = result.get("base_lr") or [], result.get("per_group") or []
+    rows = zip(before, after, strict=False) if len(after) > 1 else ()
+    return [(place, rate(own), rate(lr)) for place, (own, lr) in enumerate(rows)]
+
+
+_RULES = {
+    "steepest/10": mark("a tenth of the steepest point, as most tutorials teach"),
+    "steepest": mark("the steepest point, as torch-lr-finder does"),
+    "valley": mark("the middle of the longest fall, as fastai does"),
+    "minimum/10": mark("a tenth of the rate with the lowest loss"),
+    "slide": mark("from the right, where the fall is the same at both ends of a window: fastai's slide"),
+}
+
+
+def _rules(result: Result) -> dict[str, float]:
+    """What each rule of a range test suggests, as far as it suggests anything."""
+    told = (result.get("suggestions") or {}) if _range_test(result) else {}
+    return {rule: lr for rule, lr in told.items() if drawable(lr)}
+
+
+def _suggestions(result: Result) -> list[dict[str, Any]]:
+    own = _own(result)
+    told = (result.get("suggestions") or {}) if _range_test(result) else {}
+    return [
+        {
+            "rule": rule,
+            "how": say(_RULES[rule]) if rule in _RULES else None,
+            "lr": rate(lr),
+            "scale": f"×{number(lr / own)}" if own and drawable(lr) else UNKNOWN,
+        }
+        for rule, lr in told.items()
+    ]
+
+
+def _curvature(result: Result) -> list[tuple[str, str, str]]:
+    rows = (result.get("curvature") or []) if known(result.get("lr")) else []
+    return [(number(row.get("step")), number(row.get("lambda_max")), rate(row.get("limit"))) for row in rows]
+
+
+# charts
+
+
+def _search(result: Result) -> Search:
+    """The search of a result. Judged by a metric the rungs hold no loss, and the ramp, which does, is left out."""
+    search = replace(read(result), interval=_ends(result) if drawable(result.get("lr")) else None)
+    if _range_test(result):
+        return replace(search, suggested=_rules(result))
+    if result.get("judged_by") == "metric":
+        measure = mark("minus the metric") if result.get("goal") == "max" else mark("metric")
+        return replace(search, ramp=Curve([], []), measure=measure)
+    return search
+
+
+def _search_chart(result: Result) -> Chart | None:
+    steps = result.get("steps")
+    about = say(mark("{steps} steps in all"), steps=number(steps)) if steps else verbatim("")
+    return search_chart(_search(result), about)
+
+
+def _lost_chart(result: Result) -> Chart | None:
+    """The predicted share of the progress that is lost against how far a rate is off; None where it is not known."""
+    points = _points(_lost(result))
+    if len(points) < 2:
+        return None
+    words, lr, own = Lexicon(), result["lr"], _own(result)
+    title = words(mark("learning rate, as a multiple of {lr}"), lr=rate(lr))
+    figure = blank(title, words(mark("progress lost")), hovermode="closest", margin_t=32)
+    look = {"line": {"color": CLIMB, "width": 3}, "marker": {"color": CLIMB, "size": 9}, "cliponaxis": False}
+    area = {"fill": "tozeroy", "fillcolor": "var(--ridge)", "showlegend": False, "name": words(mark("progress lost"))}
+    x, y = [by for by, _ in points], [share for _, share in points]
+    tip = {"customdata": [by * lr for by in x], "hovertemplate": "lr %{customdata:.3g}<br>%{y:.1%}<extra></extra>"}
+    figure.add_scatter(x=x, y=y, mode="lines+markers", **look, **area, **tip)
+    if own and x[0] <= own / lr <= x[-1]:
+        label = words(mark("yours {lr}"), lr=rate(own))
+        add_line(figure, own / lr, label, side(own / lr, (x[0], x[-1])), color=BASELINE, dash="dash")
+    figure.update_xaxes(type="log", tickvals=x, ticktext=[_factor(by) for by in x])
+    figure.update_yaxes(tickformat=".0%", range=[0, max(0.1, 1.05 * max(y))])
+    return Chart("lost", say(mark("What being off costs")), say(_LOST), _spoken(result), figure, words)
+
+
+_LOST = mark(
+    "predicted from the short trainings for the whole run: of what the loss falls by at the found rate, the share that "
+    "another rate loses"
+)
+
+
+def _points(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    low = [(1 / row["factor"], row.get("low")) for row in rows]
+    high = [(row["factor"], row.get("high")) for row in rows]
+    return sorted((by, share) for by, share in [*low, (1.0, 0.0), *high] if known(share))
+
+
+def _factor(by: float) -> str:
+    return "1" if by == 1 else f"×{number(by)}" if by > 1 else f"÷{number(1 / by)}"
+
+
+def _spoken(result: Result) -> Text:
+    each = mark("{factor} times too low: {low}, too high: {high}.")
+    rows = [
+        say(each, factor=number(row["factor"]), low=_percent(row.get("low")), high=_percent(row.get("high")))
+        for row in _lost(result)
+    ]
+    return join([say(mark("Predicted share of the progress that is lost.")), *rows])
+
+
+# the search as a figure of its own
+
+
+def rate_figure(result: Result) -> go.Figure:
+    """The search as a plain Plotly figure, for a notebook: real colours, a title, texts in the result's language."""
+    chart, lang = _search_chart(result), result.get("lang")
+    lang = lang if lang in LANGUAGES else "en"
+    words = Lexicon()
+    spec = chart.spec() if chart else {"figure": blank(words(mark("learning rate")), words(mark("loss"))).to_dict()}
+    figure = go.Figure(_plain(spec["figure"], chart.words.texts if chart else words.texts, lang))
+    title = f"{escape(_title(result)[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
+    white = {"paper_bgcolor": _colours()["--card"], "plot_bgcolor": _colours()["--card"]}
+    figure.update_layout(title={"text": title, "x": 0.02, "y": 0.96}, height=480, margin={"t": 110, "b": 60}, **white)
+    return figure
+
+
+def _plain(value: Any, words: Mapping[str, Mapping[str, str]], lang: str) -> Any:
+    """A figure without the names of the page's colours, in one language: what the page's script does when it draws."""
+    if isinstance(value, str):
+        name = re.fullmatch(r"var\((--[\w-]+)\)", value)
+        return _colours()[name[1]] if name else words.get(value, {}).get(lang, value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item, words, lang) for key, item in value.items()}
+    return [_plain(item, words, lang) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _colours() -> dict[str, str]:
+    """The page's colours and fonts in its light scheme, by their names."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    light = style[style.index(":root {") : style.index("}")]
+    return dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))
