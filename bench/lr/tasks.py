@@ -149,7 +149,7 @@ REPORT = {
         pretrained.renewed,
     ),
     "imbalanced": Task(
-        "one sample in forty is of the class",
+        "one sample in twenty is of the class",
         800,
         constant,
         functools.cache(data.rare),
@@ -168,7 +168,7 @@ REPORT = {
         600,
         linear,
         functools.cache(data.halves),
-        lambda: nets.mlp(32, 32, 32, act=nn.Tanh),
+        lambda: nets.mlp(32, 48, 32),
         mse,
     ),
     "noisy-labels": Task(

@@ -12,9 +12,9 @@ from leonui.finder.estimate import Estimate, estimate
 from leonui.finder.recipe import Recipe
 from leonui.finder.rung import COAST, Judge, Rung, coasting
 from leonui.finder.status import cliff, learned, surely_lower
-from leonui.record import Record
 from leonui.trial.intervention import Intervention, ramped
 from leonui.trial.runner import Point, Runner
+from leonui.trial.trial import Trial
 
 DRY_STEPS = 3
 RAMP = (20, 60)  # steps, at least and at most; else a twentieth of the run
@@ -49,16 +49,17 @@ class Search:
     def __post_init__(self) -> None:
         self.budget = min(self.recipe.steps, self.most)
         self.start: tuple[float, ...] = ()
+        self.dry: Trial | None = None
         self.ramp: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
         self.rungs: list[Rung] = []
         self.spent = 0
 
     def go(self) -> None:
         """Do all of it; ends early where training breaks at any rate."""
-        dry = self._look()
-        if not self.start or not all(map(math.isfinite, self.start)):
+        self.dry = self._look()
+        if not (self.start and all(map(math.isfinite, self.start)) and self.dry.record.steps):
             return
-        top = self._climb_ramp(*span(dry))
+        top = self._climb_ramp(*span(self.dry.record))
         steps, more = lengths(self.budget)
         self._add(self._extended(self._train([top * 10**offset for offset in FIRST], steps)))
         if self.rungs[0].broke:
@@ -98,15 +99,15 @@ class Search:
 
     # its parts
 
-    def _look(self) -> Record:
+    def _look(self) -> Trial:
         """A few steps as they are, and the loss of the first weights."""
         jobs = {
             f"{self.prefix}start": Intervention(stop=0, coast=START),
             f"{self.prefix}dry": self.recipe.also & Intervention(stop=DRY_STEPS),
         }
-        start, dry = (trial.record for trial in self.runner.branch(self.point, jobs))
-        self.start = tuple(start.losses("coast"))
-        self.spent += len(self.start) + dry.steps
+        start, dry = self.runner.branch(self.point, jobs)
+        self.start = tuple(start.record.losses("coast"))
+        self.spent += len(self.start) + dry.record.steps
         return dry
 
     def _climb_ramp(self, low: float, high: float) -> float:

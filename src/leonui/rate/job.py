@@ -116,6 +116,9 @@ class Job:
             search.name = str(contender) if len(searches) > 1 else ""
             self.searches.append(search)
             search.go()
+            if search.dry and not search.dry.record.steps and (fault := trouble(search.dry)):
+                self.findings.append(fault)
+                return
         self._check(runner, point)
         self._tune(guide, judge)
         runner.release(point)

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from leonui.record import Record
-from leonui.report.climb import content
+from leonui.report import climb as _climb
+from leonui.report import rate as _rate
 from leonui.report.page import render
+from leonui.report.rate import rate_figure as rate_figure
 
-__all__ = ["climb_page"]
+__all__ = ["climb_page", "rate_figure", "rate_page"]
 
 
 def climb_page(result: Mapping[str, Any], baseline: Record, climb: Record | None = None) -> str:
     """The whole report of a climb as one HTML document, from its result and the Records of its two runs."""
-    return render("climb.html.j2", lang=result.get("lang"), **content(result, baseline, climb))
+    return render("climb.html.j2", lang=result.get("lang"), **_climb.content(result, baseline, climb))
+
+
+def rate_page(result: Mapping[str, Any]) -> str:
+    """The whole report of a search for a learning rate as one HTML document, from the result of ``leonui lr``."""
+    return render("rate.html.j2", lang=result.get("lang"), **_rate.content(result))

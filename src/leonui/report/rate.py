@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
 from leonui.record import encode
-from leonui.report.chart import BASELINE, CLIMB, Chart, Lexicon, blank
+from leonui.report.chart import Chart
 from leonui.report.climb import _finding, _named, _place, _retold, _tile
 from leonui.report.numerals import UNKNOWN, duration, known, number, rate
-from leonui.report.search import Search, add_line, drawable, read, search_chart, side
+from leonui.report.search import Search, drawable, lost_chart, percent, plain_figure, read, search_chart
 from leonui.report.series import Curve
-from leonui.report.text import Text, join, retell, say, shorten, verbatim
+from leonui.report.text import Text, join, say, shorten, verbatim
 from leonui.words import LANGUAGES, mark
 
 Result = Mapping[str, Any]
@@ -31,7 +29,7 @@ _WHY = {
 }
 _WARNED = {
     "needs_warmup": mark("With a warm-up over the first tenth of the run it would train better."),
-    "overfit_horizon": mark("Each sample is trained on {epochs} times, and overfitting may ask for a smaller rate."),
+    "overfit_horizon": mark("Each sample is trained on {epochs} times: overfitting may ask for a smaller one."),
 }
 _SAID = "no rate can be given: "  # so begins the note that says once more why the headline refuses
 
@@ -47,15 +45,21 @@ def content(result: Result) -> dict[str, Any]:
         "tone": tone(result),
         "title": _title(result),
         "verdict": sentence(result),
-        "tiles": [tile for tile in (_rate(result), _interval(result), _off(result), _effort(result)) if tile],
+        "tiles": [tile for tile in _tiles(result) if tile],
         "advice": _advice(result),
         "place": _place(result),
         "diff": _diff(result.get("patch") or ""),
         "groups": _groups(result),
+        "contenders": _contenders(result),
+        "measure": say(_search(result).measure),
         "suggestions": _suggestions(result),
         "findings": [_finding(told) for told in result.get("findings") or []],
         "notes": [_retold(told)["said"] for told in result.get("notes") or [] if not _said(told)],
-        "charts": [chart for chart in (_search_chart(result), _lost_chart(result)) if chart],
+        "charts": [
+            chart
+            for chart in (_search_chart(result), lost_chart(_lost(result), result.get("lr"), _own(result)))
+            if chart
+        ],
         "curvature": _curvature(result),
         "settings": _named(result.get("settings")),
         "machine": _named(result.get("machine")),
@@ -156,24 +160,39 @@ def _own(result: Result) -> float | None:
     return drawable(next(iter(result.get("base_lr") or []), None))
 
 
+def _tiles(result: Result) -> list[dict[str, Any] | None]:
+    return [_rate(result), _interval(result), _rules_tile(result), _off(result), _effort(result)]
+
+
 def _rate(result: Result) -> dict[str, Any] | None:
     lr, own = result.get("lr"), _own(result)
     if not known(lr):
         return None
     factor = verbatim(f"×{number(result['scale'])}") if known(result.get("scale")) else None
-    note = join([factor, verbatim(result.get("optimizer") or "")], " · ")
-    return _tile(mark("Learning rate"), rate(own) if own else None, rate(lr), note)
+    decay = result.get("weight_decay")
+    parts = [verbatim(result.get(name) or "") for name in ("optimizer", "schedule")]
+    parts += [say(mark("weight decay {value}"), value=rate(decay))] if known(decay) else []
+    return _tile(mark("Learning rate"), rate(own) if own else None, rate(lr), join([factor, *parts], " · "))
 
 
 def _interval(result: Result) -> dict[str, Any] | None:
     ends = _ends(result)
-    if not ends or not known(result.get("lr")):
+    if not ends or not drawable(result.get("lr")):
         return None
-    label = say(mark("Best, with {level}% probability"), level=_level(result))
-    return _tile("", None, "{low} – {high}".format(**_written(ends)), _where(result, ends)) | {
-        "label": label,
-        "bar": _bar(ends, drawable(result["lr"]), _own(result)),
-    }
+    sure = say(mark("with {level}% probability"), level=_level(result))
+    figures = "{low} – {high}".format(**_written(ends))
+    note = join([sure, _where(result, ends)], " · ")
+    return _tile(mark("The best lies between"), None, figures, note) | {"bar": _bar(ends, result["lr"], _own(result))}
+
+
+def _rules_tile(result: Result) -> dict[str, Any] | None:
+    """What the rules of a range test suggest, from the lowest to the highest."""
+    rates = _rules(result).values()
+    if not rates:
+        return None
+    ends = min(rates), max(rates)
+    figures = "{low} – {high}".format(**_written(ends)) if ends[0] < ends[1] else rate(ends[0])
+    return _tile(mark("The rules suggest"), None, figures, _where(result, ends))
 
 
 def _where(result: Result, ends: tuple[float, float]) -> Text | None:
@@ -183,13 +202,13 @@ def _where(result: Result, ends: tuple[float, float]) -> Text | None:
         return None
     if own < ends[0]:
         return say(mark("yours, {own}, lies below"), own=rate(own))
-    return say(mark("yours, {own}, lies above") if own > ends[1] else mark("yours, {own}, is among them"), own=rate(own))
+    return say(
+        mark("yours, {own}, lies above") if own > ends[1] else mark("yours, {own}, is among them"), own=rate(own)
+    )
 
 
-def _bar(ends: tuple[float, float], lr: float | None, own: float | None) -> dict[str, float | None] | None:
+def _bar(ends: tuple[float, float], lr: float, own: float | None) -> dict[str, float | None]:
     """Where the interval, the rate and the script's own lie on a logarithmic line of length 100."""
-    if not lr:
-        return None
     places = {"low": ends[0], "high": ends[1], "middle": lr, "zero": own}
     logs = {name: math.log(value) for name, value in places.items() if value}
     first, length = min(logs.values()), (max(logs.values()) - min(logs.values())) or 1.0
@@ -201,7 +220,7 @@ def _off(result: Result) -> dict[str, Any] | None:
     if not rows:
         return None
     columns = [say(mark("too low")), say(mark("too high"))]
-    shares = [(f"{number(row['factor'])}×", _percent(row.get("low")), _percent(row.get("high"))) for row in rows]
+    shares = [(f"{number(row['factor'])}×", percent(row.get("low")), percent(row.get("high"))) for row in rows]
     note = say(mark("of the progress is lost"))
     return _tile(mark("Being off costs"), None, "", note) | {"columns": columns, "rows": shares}
 
@@ -212,23 +231,21 @@ def _lost(result: Result) -> list[Mapping[str, Any]]:
     return [row for row in rows if drawable(row.get("factor"))] if drawable(result.get("lr")) else []
 
 
-def _percent(share: Any) -> str:
-    return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f}%" if known(share) else UNKNOWN
-
-
 def _effort(result: Result) -> dict[str, Any] | None:
     steps, horizon = result.get("steps"), result.get("horizon")
     if not known(steps) and not known(result.get("seconds")):
         return None
     spent = verbatim(duration(result["seconds"])) if known(result.get("seconds")) else None
     run = mark("{share} of a run of {horizon} steps")
-    runs = say(run, share=_percent(steps / horizon), horizon=number(horizon)) if known(steps) and horizon else None
+    runs = say(run, share=percent(steps / horizon), horizon=number(horizon)) if known(steps) and horizon else None
     return _tile(mark("Steps spent"), None, number(steps), join([runs, spent], " · "))
 
 
 def _advice(result: Result) -> Text | None:
-    """What to do, where no line of the script can be shown."""
+    """What trained best, of several contenders; else what to do, where no line of the script can be shown."""
     own, lr = _own(result), result.get("lr")
+    if known(lr) and (best := next(iter(_contenders(result)), None)):
+        return say(mark("Trained best: {name}, at lr {lr}."), name=best["name"], lr=rate(lr))
     if not known(lr) or not own or result.get("patch"):
         return None
     return say(mark("Set lr {lr} where your script sets {own}."), lr=rate(lr), own=rate(own))
@@ -239,6 +256,12 @@ def _diff(patch: str) -> list[tuple[str, str]]:
     kinds = {"-": "gone", "+": "come", "@": "head"}
     lines = [f"{line}\n" for line in patch.removesuffix("\n").split("\n")] if patch else []
     return [("head" if at < 2 else kinds.get(line[:1], "same"), line) for at, line in enumerate(lines)]
+
+
+def _contenders(result: Result) -> list[dict[str, Any]]:
+    """Optimizers and schedules that were tried, the best first."""
+    told = sorted(result.get("contenders") or [], key=lambda row: row["loss"] if known(row.get("loss")) else math.inf)
+    return [row | {"lr": rate(row.get("lr")), "loss": number(row.get("loss"))} for row in told]
 
 
 def _groups(result: Result) -> list[tuple[int, str, str]]:
@@ -302,80 +325,9 @@ def _search_chart(result: Result) -> Chart | None:
     return search_chart(_search(result), about)
 
 
-def _lost_chart(result: Result) -> Chart | None:
-    """The predicted share of the progress that is lost against how far a rate is off; None where it is not known."""
-    points = _points(_lost(result))
-    if len(points) < 2:
-        return None
-    words, lr, own = Lexicon(), result["lr"], _own(result)
-    title = words(mark("learning rate, as a multiple of {lr}"), lr=rate(lr))
-    figure = blank(title, words(mark("progress lost")), hovermode="closest", margin_t=32)
-    look = {"line": {"color": CLIMB, "width": 3}, "marker": {"color": CLIMB, "size": 9}, "cliponaxis": False}
-    area = {"fill": "tozeroy", "fillcolor": "var(--ridge)", "showlegend": False, "name": words(mark("progress lost"))}
-    x, y = [by for by, _ in points], [share for _, share in points]
-    tip = {"customdata": [by * lr for by in x], "hovertemplate": "lr %{customdata:.3g}<br>%{y:.1%}<extra></extra>"}
-    figure.add_scatter(x=x, y=y, mode="lines+markers", **look, **area, **tip)
-    if own and x[0] <= own / lr <= x[-1]:
-        label = words(mark("yours {lr}"), lr=rate(own))
-        add_line(figure, own / lr, label, side(own / lr, (x[0], x[-1])), color=BASELINE, dash="dash")
-    figure.update_xaxes(type="log", tickvals=x, ticktext=[_factor(by) for by in x])
-    figure.update_yaxes(tickformat=".0%", range=[0, max(0.1, 1.05 * max(y))])
-    return Chart("lost", say(mark("What being off costs")), say(_LOST), _spoken(result), figure, words)
-
-
-_LOST = mark(
-    "predicted from the short trainings for the whole run: of what the loss falls by at the found rate, the share that "
-    "another rate loses"
-)
-
-
-def _points(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
-    low = [(1 / row["factor"], row.get("low")) for row in rows]
-    high = [(row["factor"], row.get("high")) for row in rows]
-    return sorted((by, share) for by, share in [*low, (1.0, 0.0), *high] if known(share))
-
-
-def _factor(by: float) -> str:
-    return "1" if by == 1 else f"×{number(by)}" if by > 1 else f"÷{number(1 / by)}"
-
-
-def _spoken(result: Result) -> Text:
-    each = mark("{factor} times too low: {low}, too high: {high}.")
-    rows = [
-        say(each, factor=number(row["factor"]), low=_percent(row.get("low")), high=_percent(row.get("high")))
-        for row in _lost(result)
-    ]
-    return join([say(mark("Predicted share of the progress that is lost.")), *rows])
-
-
-# the search as a figure of its own
-
-
 def rate_figure(result: Result) -> go.Figure:
     """The search as a plain Plotly figure, for a notebook: real colours, a title, texts in the result's language."""
-    chart, lang = _search_chart(result), result.get("lang")
+    lang = result.get("lang")
     lang = lang if lang in LANGUAGES else "en"
-    words = Lexicon()
-    spec = chart.spec() if chart else {"figure": blank(words(mark("learning rate")), words(mark("loss"))).to_dict()}
-    figure = go.Figure(_plain(spec["figure"], chart.words.texts if chart else words.texts, lang))
     title = f"{escape(_title(result)[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
-    white = {"paper_bgcolor": _colours()["--card"], "plot_bgcolor": _colours()["--card"]}
-    figure.update_layout(title={"text": title, "x": 0.02, "y": 0.96}, height=480, margin={"t": 110, "b": 60}, **white)
-    return figure
-
-
-def _plain(value: Any, words: Mapping[str, Mapping[str, str]], lang: str) -> Any:
-    """A figure without the names of the page's colours, in one language: what the page's script does when it draws."""
-    if isinstance(value, str):
-        name = re.fullmatch(r"var\((--[\w-]+)\)", value)
-        return _colours()[name[1]] if name else words.get(value, {}).get(lang, value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item, words, lang) for key, item in value.items()}
-    return [_plain(item, words, lang) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _colours() -> dict[str, str]:
-    """The page's colours and fonts in its light scheme, by their names."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    light = style[style.index(":root {") : style.index("}")]
-    return dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))
+    return plain_figure(_search_chart(result), title, lang)

@@ -1,16 +1,19 @@
-"""The chart of the learning-rate search: what every learning rate that was tried led to."""
+"""The charts of a learning-rate search: what every rate that was tried led to, and what being off would cost."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
 from leonui.report.chart import BASELINE, CLIMB, QUIET, Chart, Lexicon, blank, scale, span, ticks
-from leonui.report.numerals import known, number, rate
+from leonui.report.numerals import UNKNOWN, known, number, rate
 from leonui.report.series import Curve, finite, thin
 from leonui.report.text import Text, join, say
 from leonui.words import mark
@@ -215,3 +218,90 @@ def _spoken(search: Search) -> Text:
     ends = {"low": rate(min(tried)), "high": rate(max(tried))}
     first = say(told, count=len(tried), diverged=len(search.diverged), **ends)
     return join([first, say(lowest, loss=number(loss), lr=rate(lr))])
+
+
+def lost_chart(rows: Sequence[Mapping[str, Any]], lr: float | None, own: float | None) -> Chart | None:
+    """The predicted share of the progress that is lost against how far a rate is off; None where it is not known.
+
+    Each of ``rows`` has a ``factor``, and the share that is lost at a rate so many times too ``low``, or too ``high``.
+    """
+    points = _shares(rows)
+    if len(points) < 2 or not lr:
+        return None
+    words, (x, y) = Lexicon(), zip(*points, strict=True)
+    title = words(mark("learning rate, as a multiple of {lr}"), lr=rate(lr))
+    figure = blank(title, words(mark("progress lost")), hovermode="closest", margin_t=32)
+    look = {"line": {"color": CLIMB, "width": 3}, "marker": {"color": CLIMB, "size": 9}, "cliponaxis": False}
+    area = {"fill": "tozeroy", "fillcolor": "var(--ridge)", "showlegend": False, "name": words(mark("progress lost"))}
+    tip = {"customdata": [by * lr for by in x], "hovertemplate": "lr %{customdata:.3g}<br>%{y:.1%}<extra></extra>"}
+    figure.add_scatter(x=x, y=y, mode="lines+markers", **look, **area, **tip)
+    if own and x[0] <= own / lr <= x[-1]:
+        label = words(mark("yours {lr}"), lr=rate(own))
+        add_line(figure, own / lr, label, side(own / lr, (x[0], x[-1])), color=BASELINE, dash="dash")
+    ends = span("log", x[0], x[-1], 0.03)
+    figure.update_xaxes(type="log", range=ends, tickvals=x, ticktext=[_multiple(by) for by in x])
+    figure.update_yaxes(tickformat=".0%", nticks=6, range=[0, max(0.1, 1.05 * max(y))])
+    return Chart("lost", say(mark("What being off costs")), say(_PREDICTED), _spoken_lost(rows), figure, words)
+
+
+_PREDICTED = mark(
+    "predicted from the short trainings, for the whole run: of what the loss falls by at the found rate, the share "
+    "that another rate loses"
+)
+
+
+def _shares(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    low = [(1 / row["factor"], row.get("low")) for row in rows]
+    high = [(row["factor"], row.get("high")) for row in rows]
+    return sorted((by, share) for by, share in [*low, (1.0, 0.0), *high] if known(share))
+
+
+def _multiple(by: float) -> str:
+    return "1" if by == 1 else f"×{number(by)}" if by > 1 else f"÷{number(1 / by)}"
+
+
+def _spoken_lost(rows: Sequence[Mapping[str, Any]]) -> Text:
+    each = mark("{factor} times too low: {low}; too high: {high}.")
+    told = [
+        say(each, factor=number(row["factor"]), low=percent(row.get("low")), high=percent(row.get("high")))
+        for row in rows
+    ]
+    return join([say(mark("Predicted share of the progress that is lost.")), *told])
+
+
+def percent(share: Any) -> str:
+    """A share as a percentage.
+
+    >>> percent(0.0177), percent(0.706), percent(1.0), percent(None)
+    ('1.8%', '71%', '100%', '–')
+    """
+    return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f}%" if known(share) else UNKNOWN
+
+
+def plain_figure(chart: Chart | None, title: str, lang: str) -> go.Figure:
+    """A chart as a figure that is drawn without a page: in one language, with colours instead of their names."""
+    words = Lexicon()
+    empty = {"figure": blank(words(mark("learning rate")), words(mark("loss"))).to_dict(), "words": words.texts}
+    spec = chart.spec() if chart else empty
+    figure = go.Figure(_localized(spec["figure"], spec["words"], lang))
+    figure.update_layout(title={"text": title, "x": 0.02, "y": 0.96}, height=480, margin={"t": 110, "b": 60})
+    figure.update_layout(paper_bgcolor=_colours()["--card"], plot_bgcolor=_colours()["--card"])
+    return figure
+
+
+def _localized(value: Any, words: Mapping[str, Mapping[str, str]], lang: str) -> Any:
+    """What the page's script does to a figure before it draws it."""
+    if isinstance(value, str):
+        name = re.fullmatch(r"var\((--[\w-]+)\)", value)
+        return _colours()[name[1]] if name else words.get(value, {}).get(lang, value)
+    if isinstance(value, Mapping):
+        return {key: _localized(item, words, lang) for key, item in value.items()}
+    return [_localized(item, words, lang) for item in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _colours() -> dict[str, str]:
+    """The page's colours and fonts in its light scheme, by their names."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    light = style[style.index(":root {") : style.index("}")]
+    return dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))

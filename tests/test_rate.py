@@ -1,0 +1,193 @@
+"""The search for a learning rate on whole scripts, the odd ones above all: each has a defined answer."""
+
+import json
+import math
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from leonui.finder.status import REFUSED
+from leonui.rate import Job, LRFinding, Ramp, Wishes, find_lr
+from leonui.rate.job import Silent
+from leonui.trial.program import Program
+from leonui.trial.runner import Runner
+
+SCRIPT = str(Path(__file__).parent / "hostile" / "rates.py")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+def found(case: str, folder: Path, start: str = "auto", *, argv: tuple[str, ...] = (), **wishes) -> dict:
+    """What a search of one case tells."""
+    program = Program.parse(list(argv)) if argv else Program("script", SCRIPT, (case,))
+    job = Job(program, folder, Wishes(**wishes))
+    with Runner(program, folder, workers=2, start=start) as runner:
+        job.go(runner, Silent())
+    return json.loads(json.dumps(job.result()))
+
+
+@pytest.mark.parametrize(
+    ("case", "statuses", "code"),
+    [
+        ("constant", ("not_learning",), ""),
+        ("ascends", ("not_learning",), ""),
+        ("nan", ("not_learning",), ""),
+        ("unbounded", ("edge",), ""),
+        ("frozen", ("not_learning",), "CRASH"),
+        ("five", ("not_learning",), "TOO-SHORT"),
+    ],
+)
+def test_where_there_is_no_rate_none_is_given(case, statuses, code, tmp_path):
+    result = found(case, tmp_path)
+    assert result["status"] in statuses
+    assert (result["lr"], result["scale"], result["interval"], result["per_group"]) == (None, None, None, [])
+    assert [finding["code"] for finding in result["findings"]] == [code] * bool(code)
+    assert result["status"] in REFUSED
+
+
+@pytest.mark.parametrize(
+    ("case", "peaks"),
+    [
+        ("plain", [0.01]),
+        ("warm", [0.01]),
+        ("by-hand", [0.02]),
+        ("groups", [0.01, 0.002]),
+        ("two", [0.01, 0.001]),
+        ("sum", [0.01]),
+        ("accumulates", [0.01]),
+        ("amp", [0.01]),
+    ],
+)
+def test_a_rate_is_found_and_says_of_what(case, peaks, tmp_path):
+    result = found(case, tmp_path)
+    assert result["base_lr"] == pytest.approx(peaks, rel=0.01)
+    assert result["horizon"] == 60
+    low, high = result["interval"]
+    assert low < result["lr"] < high
+    assert result["per_group"] == pytest.approx([peak * result["scale"] for peak in result["base_lr"]])
+    assert result["lr"] == result["per_group"][0]
+    # a sum over 32 has 32 times the gradient
+    assert (3e-4 if case == "sum" else 0.02) < result["lr"] < (0.1 if case == "sum" else 5.0)
+    assert result["status"] in ("ok", "needs_warmup", "overfit_horizon")
+    told = " ".join(note["template"] for note in result["notes"])
+    assert ("optimizers train here" in told) == (case == "two")
+    assert ("sets its rate itself" in told) == (case == "by-hand")
+    assert result["epochs"] is None or 1 <= result["epochs"] < 30
+
+
+def test_a_search_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(1)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.004)
+    model(torch.randn(4, 8)).sum().backward()
+    optimizer.step()
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, "resumed.pt")
+    result = found("resumed", tmp_path / "run")
+    assert result["base_lr"] == [0.004]
+    assert result["lr"] and result["optimizer"] == "AdamW"
+
+
+def test_what_the_user_saved_is_still_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save("precious", "mine.pt")
+    assert found("saves", tmp_path / "run")["lr"]
+    assert torch.load("mine.pt") == "precious"
+
+
+def test_a_metric_that_the_script_prints_can_decide(tmp_path):
+    result = found("prints", tmp_path, metric="accuracy ([0-9.]+)", goal="max")
+    assert result["judged_by"] == "metric"
+    assert all(-1 <= loss <= 0 for rung in result["rungs"] for loss in rung["loss"] if loss is not None)
+    assert 0.02 < result["lr"] < 5.0
+
+
+def test_rewinding_agrees_with_forking(tmp_path):
+    forked, rewound = (found("plain", tmp_path / start, start) for start in ("fork", "rewind"))
+    assert rewound["interval"][0] <= forked["lr"] <= rewound["interval"][1]
+    assert forked["interval"][0] <= rewound["lr"] <= forked["interval"][1]
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="no distributed training in this torch")
+def test_two_processes_are_judged_by_the_mean_of_both(tmp_path):
+    toy = str(Path(__file__).parent / "hostile" / "ddp.py")
+    argv = (sys.executable.replace("python", "torchrun"), "--nproc-per-node", "2", toy)
+    if not Path(argv[0]).exists():
+        argv = ("torchrun", *argv[1:])
+    result = found("", tmp_path, argv=argv)
+    assert result["lr"] is not None
+    assert result["settings"]["branches start by"] == "rerun"
+
+
+def test_contenders_each_get_a_search(tmp_path):
+    result = found("plain", tmp_path, optimizers=("adamw", "sgd"), schedules=("linear",))
+    assert [one["name"] for one in result["contenders"]] == ["adamw, linear", "sgd, linear"]
+    best = min(result["contenders"], key=lambda one: one["loss"])
+    assert best["name"] == f"{result['optimizer']}, {result['schedule']}"
+    assert result["lr"] == pytest.approx(best["lr"])
+
+
+def test_a_weight_decay_is_searched_with_the_rate(tmp_path):
+    pytest.importorskip("optuna")
+    result = found("plain", tmp_path, optimizers=("adamw",), weight_decay="auto")
+    assert 1e-4 <= result["weight_decay"] <= 1.0
+    assert result["lr"] > 0
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"weight_decay": 0.1}, "weight_decay is tried with an optimizer that is named; give optimizers, or -o, too"),
+        ({"goal": "most"}, "goal='most' is not known; choose min or max"),
+    ],
+)
+def test_wishes_that_cannot_be_met(wishes, message):
+    with pytest.raises(ValueError) as error:
+        Wishes(**wishes)
+    assert str(error.value) == message
+
+
+def test_the_range_test_of_the_lesson(tmp_path):
+    program = Program("script", SCRIPT, ("plain", "200"))
+    job = Ramp(program, tmp_path)
+    with Runner(program, tmp_path) as runner:
+        job.go(runner, Silent())
+    result = json.loads(json.dumps(job.result()))
+    assert result["lr"] == result["suggestions"]["steepest/10"] == pytest.approx(result["suggestions"]["steepest"] / 10)
+    assert set(result["suggestions"]) == {"steepest/10", "steepest", "valley", "minimum/10", "slide"}
+    assert result["ramp"]["lr"][0] == pytest.approx(1e-7 * 10**0.08)
+    assert len(result["ramp"]["lr"]) <= 100
+
+
+def test_in_code(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+    it = find_lr(f"{SCRIPT} plain", workers=2)
+    assert isinstance(it, LRFinding)
+    assert it.interval[0] < it.lr < it.interval[1]
+    assert it.scale == pytest.approx(it.lr / 0.01)
+    assert it.per_group == [it.lr]
+    assert set(it.lost) == {2.0, 3.0, 10.0}
+    assert all(0 <= share <= 1 for both in it.lost.values() for share in both)
+    assert [rung["steps"] for rung in it.rungs] == [8, 8]
+    assert f"lr={it.lr:.3g}" in it.patch()
+    assert it.plot().data
+    assert str(it).startswith(f"lr {it.lr:.3g} (80%")
+
+
+def test_an_interrupted_search_tells_what_it_knows(tmp_path):
+    class Impatient(Silent):
+        def picture(self, search):
+            if search.rungs:
+                raise KeyboardInterrupt
+
+    program = Program("script", SCRIPT, ("plain",))
+    job = Job(program, tmp_path)
+    with pytest.raises(KeyboardInterrupt), Runner(program, tmp_path, workers=2) as runner:
+        job.go(runner, Impatient())
+    result = job.result()
+    assert not result["complete"]
+    assert len(result["rungs"]) == 1
+    assert result["interval"][0] < result["lr"] < result["interval"][1]
+    assert math.isfinite(result["lr"])
