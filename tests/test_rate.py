@@ -12,6 +12,7 @@ import torch
 from leonui.finder.status import REFUSED
 from leonui.rate import Job, LRFinding, Ramp, Wishes, find_lr
 from leonui.rate.job import Silent
+from leonui.record import Record
 from leonui.trial.program import Program
 from leonui.trial.runner import Runner
 
@@ -112,13 +113,12 @@ def test_rewinding_agrees_with_forking(tmp_path):
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="no distributed training in this torch")
 def test_two_processes_are_judged_by_the_mean_of_both(tmp_path):
-    toy = str(Path(__file__).parent / "hostile" / "ddp.py")
-    argv = (sys.executable.replace("python", "torchrun"), "--nproc-per-node", "2", toy)
-    if not Path(argv[0]).exists():
-        argv = ("torchrun", *argv[1:])
-    result = found("", tmp_path, argv=argv)
-    assert result["lr"] is not None
-    assert result["settings"]["branches start by"] == "rerun"
+    launcher = str(Path(sys.executable).with_name("torchrun"))
+    result = found("", tmp_path, argv=(launcher, "--nproc-per-node", "2", SCRIPT, "ddp", "300"))
+    assert 0.02 < result["lr"] < 5.0
+    assert result["settings"]["branches start by"] == "rewind"
+    ranks = {path.name: Record.read(path) for path in tmp_path.glob("trials/rung1-*/record*.jsonl")}
+    assert set(ranks) == {"record-rank0.jsonl", "record-rank1.jsonl"}
 
 
 def test_contenders_each_get_a_search(tmp_path):

@@ -112,8 +112,12 @@ SURE = "lr 0.113, 11× yours; best between 0.062 and 0.22 with 80% probability."
         ({"status": "overfit_horizon", "epochs": 39.9}, "careful", SURE + " Each sample is trained on 40 times:"),
         ({"status": "overfit_horizon", "epochs": None}, "careful", SURE),
         (REFUSED | {"status": "flat"}, "none", "No learning rate can be given: the candidates do not differ"),
-        (REFUSED | {"status": "edge"}, "none", "No learning rate can be given: the best one tried is the outermost"),
-        (REFUSED | {"status": "edge"}, "none", "No learning rate can be given: the best one tried is the outermost"),
+        (
+            REFUSED | {"status": "edge"},
+            "none",
+            "No learning rate can be given: the best one tried is the outermost one",
+        ),
+        (REFUSED | {"status": "edge", "rungs": []}, "none", "No learning rate can be given: the best one tried"),
         (REFUSED | {"status": "not_learning"}, "none", "No learning rate can be given: nothing was learned"),
         (REFUSED | {"status": None}, "none", "No learning rate was found."),
         (INTERRUPTED, "none", "Interrupted before a learning rate was found"),
@@ -129,18 +133,35 @@ def test_headline_says_what_was_found_or_why_not(changes, tone, expected):
     assert f'<section class="hero {tone}">' in html
 
 
+NUMBERS = [
+    "0.01 → 0.113",
+    "×11.3 · SGD",
+    "0.062 – 0.22",
+    "with 80% probability; yours (0.01) lies below",
+    "2× 1.8% 35%",
+    "10× 71% 100%",
+    "92% of a run of 450 steps · 10 s",
+    "What to change examples/digits_mlp.py:28",
+    "lr=lr * 11.3",
+    "2 optimizers train here",
+    "412 steps in all",
+    "shaded: where the best rate probably lies",
+    "2 times too low: 1.8%; too high: 35%.",
+    "6 1.79 1.12",
+    "cores 2",
+]
+
+
 @pytest.mark.parametrize(
     ("changes", "there", "absent"),
     [
         (
             {},
-            ["0.01 → 0.113", "0.062 – 0.22", "yours, 0.01, lies below", "2× 1.8% 35%", "10× 71% 100%", "412", "10 s"]
-            + ["92% of a run of 450 steps", "lr=lr * 11.3", "examples/digits_mlp.py:28", "2 optimizers train here"]
-            + ["6 1.79 1.12", "cores", "What to change", "2 times too low: 1.8%; too high: 35%."],
+            NUMBERS,
             ["Set lr", "Interrupted", "Parameter group", "What the rules say", "What was compared"],
         ),
-        ({"base_lr": [0.1]}, ["yours, 0.1, is among them"], []),
-        ({"base_lr": [1.0]}, ["yours, 1, lies above"], []),
+        ({"base_lr": [0.1]}, ["yours (0.1) lies within"], []),
+        ({"base_lr": [1.0]}, ["yours (1) lies above"], []),
         ({"patch": ""}, ["Set lr 0.113 where your script sets 0.01. examples/digits_mlp.py:28"], ["+++"]),
         ({"patch": "", "base_lr": []}, [], ["Set lr", "What to change"]),
         ({"base_lr": [0.01, 0.02], "per_group": [0.113, 0.226]}, ["Parameter group", "1 0.02 0.226"], []),
@@ -159,8 +180,12 @@ def test_headline_says_what_was_found_or_why_not(changes, tone, expected):
         ),
         (
             RAMP,
-            ["The rules suggest 0.004 – 0.3", "a tenth of the steepest point, as most tutorials teach 0.004 ×0.4"]
-            + ["as fastai does – –", "one training whose rate rises"],
+            [
+                "The rules suggest 0.004 – 0.3",
+                "most tutorials teach 0.004 ×0.4",
+                "as fastai does – –",
+                "whose rate rises",
+            ],
             ["every point is a short training", "Estimated from short trainings"],
         ),
         ({"findings": [FOUND]}, ["What was found", "only 7 steps", "is: an exact check"], ["What to know"]),

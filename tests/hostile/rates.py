@@ -23,6 +23,10 @@ if case == "resumed":
     model.load_state_dict(state["model"])
     optimizers = [torch.optim.AdamW(model.parameters(), lr=0.001)]
     optimizers[0].load_state_dict(state["optimizer"])
+if case == "ddp":
+    torch.distributed.init_process_group("gloo")
+    torch.manual_seed(torch.distributed.get_rank())
+    model = torch.nn.parallel.DistributedDataParallel(model)
 scaler = torch.amp.GradScaler("cpu", enabled=case == "amp", init_scale=16.0)
 schedulers = []
 if case == "warm":
@@ -57,3 +61,5 @@ for step in range(5 if case == "five" else steps):
             print(f"accuracy {1 / (1 + mse_loss(model(x), y).item()):.6f}", flush=True)
 if case == "saves":
     torch.save({"model": model.state_dict(), "optimizer": optimizers[0].state_dict()}, "mine.pt")
+if case == "ddp":
+    torch.distributed.destroy_process_group()

@@ -181,7 +181,7 @@ def _interval(result: Result) -> dict[str, Any] | None:
         return None
     sure = say(mark("with {level}% probability"), level=_level(result))
     figures = "{low} – {high}".format(**_written(ends))
-    note = join([sure, _where(result, ends)], " · ")
+    note = join([sure, _where(result, ends)], "; ")
     return _tile(mark("The best lies between"), None, figures, note) | {"bar": _bar(ends, result["lr"], _own(result))}
 
 
@@ -201,10 +201,8 @@ def _where(result: Result, ends: tuple[float, float]) -> Text | None:
     if not own:
         return None
     if own < ends[0]:
-        return say(mark("yours, {own}, lies below"), own=rate(own))
-    return say(
-        mark("yours, {own}, lies above") if own > ends[1] else mark("yours, {own}, is among them"), own=rate(own)
-    )
+        return say(mark("yours ({own}) lies below"), own=rate(own))
+    return say(mark("yours ({own}) lies above") if own > ends[1] else mark("yours ({own}) lies within"), own=rate(own))
 
 
 def _bar(ends: tuple[float, float], lr: float, own: float | None) -> dict[str, float | None]:

@@ -43,6 +43,13 @@ class Camp:
                 self._strangers.remove(line)
                 self.lines[line.folder] = line
 
+    def tell_all(self, what: str, plan: Plan) -> None:
+        """Give one order to every process: to those that train together, and must go back together."""
+        self.listen()
+        for line in [*self._strangers, *self.lines.values()]:
+            if not line.gone:
+                line.order(what, plan)
+
     def close(self) -> None:
         """Send everybody home."""
         for line in [*self._strangers, *self.lines.values()]:

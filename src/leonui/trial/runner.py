@@ -21,7 +21,6 @@ from leonui.trial.intervention import Intervention
 from leonui.trial.plan import Plan
 from leonui.trial.process import end_group, end_process, launch
 from leonui.trial.program import Program
-from leonui.trial.snapshot import SEVERAL
 from leonui.trial.trial import Trial
 
 STARTS = ("auto", "fork", "rewind", "rerun")
@@ -100,7 +99,7 @@ class Runner:
         self._trees[seed] = tree
         line = tree.wait(plan.folder)
         why = "" if line is None else line.held["unforkable"] if line.held else ""
-        if line is not None and line.pid != tree.process.pid:
+        if line is not None and not why and line.pid != tree.process.pid:
             why = ELSEWHERE
         if line is None or (why and not self._can_rewind(why)):
             self._release(seed)
@@ -175,7 +174,7 @@ class Runner:
                 return self._rerun(point, name, job, told)()
             trial = Trial(name, self._place(name), job, "rewind", self.why)
             told_more = {**told, "hold": True}
-            point.line.order("rewind", Plan(str(trial.folder), (job,), point.tree.camp.address, **told_more))
+            point.tree.camp.tell_all("rewind", Plan(str(trial.folder), (job,), point.tree.camp.address, **told_more))
             return _Running(trial, tree=point.tree, line=point.line)
 
         return begin
@@ -200,7 +199,7 @@ class Runner:
         return folder.absolute()
 
     def _can_rewind(self, why: str) -> bool:
-        return self.start in ("auto", "rewind") and why not in (SEVERAL, ELSEWHERE)
+        return self.start in ("auto", "rewind") and why != ELSEWHERE
 
     def _fall_back(self, why: str) -> None:
         if self.start in ("fork", "rewind"):

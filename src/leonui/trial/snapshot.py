@@ -18,8 +18,6 @@ from typing import Any
 from leonui.trial.plan import Plan
 from leonui.trial.process import tether
 
-SEVERAL = "several processes train together"
-
 
 class Snapshot:
     """The line from this process to the camp: opened at the first pause, and by each branch anew."""
@@ -65,7 +63,7 @@ class Snapshot:
             "this system cannot fork": not hasattr(os, "fork"),
             "CUDA is initialised": torch.cuda.is_initialized(),
             "worker processes are alive": bool(multiprocessing.active_children()),
-            SEVERAL: _distributed(torch),
+            "several processes train together": _distributed(torch),
             f"other threads are alive: {', '.join(t.name for t in threads)}": bool(threads),
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
