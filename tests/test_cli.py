@@ -82,7 +82,7 @@ def place(tmp_path, monkeypatch):
         (["climb", "--budget", "0", "train.py"], r"'0' is neither steps nor a time"),
         (["climb", "--seeds", "0", "train.py"], r"0 is not in the range x>=1"),
         (["climb", "--goal", "up", "train.py"], r"'up' is not one of 'min', 'max'"),
-        (["climb", "--start", "now", "train.py"], r"'now' is not one of 'auto', 'fork', 'rerun'"),
+        (["climb", "--start", "now", "train.py"], r"'now' is not one of 'auto', 'fork', 'rewind', 'rerun'"),
         (["climb", "--lang", "fr", "train.py"], r"'fr' is not one of 'en', 'vi'"),
         (["climb", "--metric", "acc (", "train.py"], r"--metric.*acc \("),
         (["watch"], r"no program was given; name a script"),
@@ -165,7 +165,7 @@ def test_a_run_without_a_result_has_no_report(result, text, place):
         (folder / "result.json").write_text(text)
     said = call("report")
     assert said.exit_code == 1
-    assert "has no result to report; leonui climb leaves one" in said.stderr
+    assert "has no result to report; leonui climb and leonui lr leave one" in said.stderr
     assert list(folder.glob("*.html")) == []
 
 

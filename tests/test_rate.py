@@ -106,7 +106,8 @@ def test_a_metric_that_the_script_prints_can_decide(tmp_path):
 
 
 def test_rewinding_agrees_with_forking(tmp_path):
-    forked, rewound = (found("plain", tmp_path / start, start) for start in ("fork", "rewind"))
+    argv = (SCRIPT, "plain", "240")
+    forked, rewound = (found("", tmp_path / start, start, argv=argv) for start in ("fork", "rewind"))
     assert rewound["interval"][0] <= forked["lr"] <= rewound["interval"][1]
     assert forked["interval"][0] <= rewound["lr"] <= forked["interval"][1]
 
@@ -115,7 +116,7 @@ def test_rewinding_agrees_with_forking(tmp_path):
 def test_two_processes_are_judged_by_the_mean_of_both(tmp_path):
     launcher = str(Path(sys.executable).with_name("torchrun"))
     result = found("", tmp_path, argv=(launcher, "--nproc-per-node", "2", SCRIPT, "ddp", "300"))
-    assert 0.02 < result["lr"] < 5.0
+    assert 0.005 < result["lr"] < 5.0
     assert result["settings"]["branches start by"] == "rewind"
     ranks = {path.name: Record.read(path) for path in tmp_path.glob("trials/rung1-*/record*.jsonl")}
     assert set(ranks) == {"record-rank0.jsonl", "record-rank1.jsonl"}

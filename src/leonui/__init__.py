@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from leonui import rules as rules
     from leonui import schedule as schedule
     from leonui.finding import Finding as Finding
-    from leonui.rate import LRFinding as LRFinding
-    from leonui.rate import find_lr as find_lr
+    from leonui.rate.found import LRFinding as LRFinding
+    from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
     from leonui.trial.intervention import Intervention as Intervention
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Finding": "finding",
     "Intervention": "trial.intervention",
-    "LRFinding": "rate",
+    "LRFinding": "rate.found",
     "Program": "trial.program",
     "Record": "record",
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
-    "find_lr": "rate",
+    "find_lr": "rate.job",
     "log": "trial.probe",
     "watch": "trial.live",
 }

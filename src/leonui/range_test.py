@@ -42,7 +42,7 @@ def valley(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
     length = max(longest)
     end = longest.index(length)
     third = length / 3
-    return lrs[max(end - length, 0) + int(third) + int(third / 2)]
+    return lrs[max(end - length + int(third) + int(third / 2), 0)]
 
 
 def minimum(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
