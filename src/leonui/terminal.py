@@ -34,6 +34,7 @@ VERDICTS = {
     "no_difference": mark("No difference found"),
     "worse": mark("Your own setting is the better one: keep it"),
 }
+REFUSAL = "no rate can be given"
 CANDIDATE, EVENED = re.compile(r"rung\d-([0-9.e+-]+)$"), 8
 QUANTITIES = {
     "metric": mark("metric"),
@@ -195,7 +196,8 @@ def show_lr(result: dict[str, Any], lang: str) -> None:
     for row in result.get("contenders") or []:
         console.print(f"  {escape(row['name']):32} lr {number(row['lr']):10} loss {number(row['loss'])}")
     for note in result["notes"]:
-        console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
+        if not note["template"].startswith(REFUSAL):
+            console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
     if result["patch"]:
         console.print(Syntax(result["patch"].rstrip(), "diff", background_color="default"))
     if result["steps"]:

@@ -35,7 +35,7 @@ for step in range(5 if case == "five" else steps):
     if case == "by-hand":
         for group in optimizers[0].param_groups:
             group["lr"] = 0.02 * math.sin(math.pi * step / steps)
-    for part in range(2 if case == "accumulates" else 1):
+    for _part in range(2 if case == "accumulates" else 1):
         at = torch.randint(256, (32,))
         out = model(x[at])
         loss = mse_loss(out, y[at], reduction="sum" if case == "sum" else "mean")

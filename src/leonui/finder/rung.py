@@ -19,7 +19,8 @@ class Rung:
     """Candidates trained for ``steps``: factors on the script's rates, and the losses of each at its end, by batch.
 
     ``paired``: the batches are the same for all candidates; where they are not, ``noise`` is the standard deviation
-    of a loss that comes of other data. A candidate that broke has no losses.
+    of a loss that comes of other data. ``untrained``: the losses of the first weights on those batches, where they
+    were asked for. A candidate that broke has no losses.
     """
 
     steps: int
@@ -27,6 +28,7 @@ class Rung:
     losses: tuple[tuple[float, ...], ...]
     paired: bool = True
     noise: float = 0.0
+    untrained: tuple[float, ...] = ()
 
     @property
     def loss(self) -> tuple[float, ...]:
@@ -71,11 +73,11 @@ class Judge:
     metric: str | None = None
     goal: str = "min"
 
-    def end(self, steps: int) -> Intervention:
-        """How a training of so many steps ends."""
+    def end(self, steps: int, coast: int = 0) -> Intervention:
+        """How a training of so many steps ends; ``coast``: on how many batches it is judged, if not as usual."""
         if self.metric:
             return Intervention(stop=steps, glide=True)
-        return Intervention(stop=steps, coast=coasting(steps))
+        return Intervention(stop=steps, coast=coast or coasting(steps))
 
     def read(self, trial: Trial) -> tuple[float, ...]:
         """The losses of a trial, lower is better; none where it broke, or came to no end."""

@@ -19,6 +19,7 @@ from leonui.trial.trial import Trial
 DRY_STEPS = 3
 RAMP = (20, 60)  # steps, at least and at most; else a twentieth of the run
 FIRST = tuple(-step / 2 for step in range(7))  # decades below the break
+MIDDLE = FIRST[1:5]
 LAST = (-0.5, 0.0, 0.5)  # decades round the best so far, moved by the horizon law
 LENGTHS = (1.0, 5.0)  # the steps of a rung, in parts
 SHORTEST, LONGEST = 8, 20_000  # steps of a rung, and of a whole search, at most
@@ -64,8 +65,8 @@ class Search:
         self._add(self._extended(self._train([top * 10**offset for offset in FIRST], steps)))
         if self.rungs[0].broke:
             return
-        if not learned(self.start, self.rungs[0], INFORMED):  # too short to choose by: all of them again, longer
-            self._add(self._train(self.rungs[0].scale, more * len(LAST) // len(self.rungs[0].scale)))
+        if not learned(self.start, self.rungs[0], INFORMED):
+            self._again(top, more)
             return
         centre = estimate(self.rungs, more, self.first_loss).scale
         self._add(self._noisy(self._train([centre * 10**offset for offset in LAST], more)))
@@ -120,10 +121,12 @@ class Search:
         self.tell(self)
         return breaking(scales, losses)
 
-    def _train(self, scales: Sequence[float], steps: int, recipe: Recipe | None = None, name: str = "") -> Rung:
+    def _train(
+        self, scales: Sequence[float], steps: int, recipe: Recipe | None = None, name: str = "", coast: int = 0
+    ) -> Rung:
         """Train every candidate for ``steps``, and judge it."""
         name, recipe = f"{self.prefix}{name or f'rung{len(self.rungs) + 1}'}", recipe or self.recipe
-        jobs = {f"{name}-{scale:.4g}": recipe.at(scale, steps) & self.judge.end(steps) for scale in scales}
+        jobs = {f"{name}-{scale:.4g}": recipe.at(scale, steps) & self.judge.end(steps, coast) for scale in scales}
         trials = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
         self.spent += sum(trial.record.steps + len(trial.record.losses("coast")) for trial in trials)
         return Rung(steps, tuple(scales), tuple(map(self.judge.read, trials)), self.runner.start != "rewind")
@@ -133,13 +136,23 @@ class Search:
         """What tells its trials from those of another search."""
         return f"{self.name.replace(', ', '-').replace(' ', '-')}-" if self.name else ""
 
+    def _again(self, top: float, more: int) -> None:
+        """The first rung was too short or too noisy to choose by: its middle again, longer, judged on more batches."""
+        coast = 2 * COAST[1]
+        steps = max(self.rungs[0].steps, (more + COAST[1]) * len(LAST) // len(MIDDLE) - coast)
+        rung = self._train([top * 10**offset for offset in MIDDLE], steps, coast=coast)
+        same = self.runner.branch(self.point, {f"{self.prefix}same": Intervention(stop=0, coast=steps + coast)})[0]
+        untrained = tuple(same.record.losses("coast"))
+        self.spent += len(untrained)
+        self._add(replace(rung, untrained=untrained[-coast:]))
+
     def _add(self, rung: Rung) -> None:
         self.rungs.append(rung)
         self.tell(self)
 
     def _extended(self, rung: Rung) -> Rung:
         for _ in range(EXTENSIONS):
-            if not rung.edge:
+            if not (rung.edge and learned(self.start, rung)):
                 break
             further = [rung.best * 10 ** (rung.edge * step / 2) for step in FURTHER[rung.edge]]
             rung = rung.joined(self._train(further, rung.steps))

@@ -23,7 +23,7 @@ def status(start: Sequence[float], rungs: Sequence[Rung], epochs: float = math.n
     last = [rung for rung in rungs if not rung.broke][-1]
     if flat(rungs[0]) and flat(last):
         return "flat" if learned(start, last) else "not_learning"
-    if not learned(start, last):
+    if not any(learned(start, rung) for rung in (rungs[0], last)):
         return "not_learning"
     if rungs[0].edge:
         return "edge"
@@ -31,10 +31,16 @@ def status(start: Sequence[float], rungs: Sequence[Rung], epochs: float = math.n
 
 
 def learned(start: Sequence[float], rung: Rung, surely: float = SURELY) -> bool:
-    """Whether the best candidate's loss is below that of the first weights by so many standard errors."""
-    best = rung.losses[rung.loss.index(min(rung.loss))]
-    se = math.hypot(_se(start), _se(best))
-    return statistics.fmean(start) - statistics.fmean(best) > surely * se
+    """Whether the best candidate learned, by so many standard errors.
+
+    Its losses are below those of no training or the lowest rate, batch by batch, or below those of the first weights.
+    """
+    best, lowest = (rung.losses[rung.scale.index(scale)] for scale in (rung.best, min(rung.scale)))
+    least = rung.untrained or lowest
+    apart = [b - a for a, b in zip(best, least, strict=False)] if rung.paired and len(best) == len(least) else []
+    if apart and statistics.fmean(apart) > surely * _se(apart):
+        return True
+    return statistics.fmean(start) - statistics.fmean(best) > surely * math.hypot(_se(start), _se(best))
 
 
 def flat(rung: Rung) -> bool:
