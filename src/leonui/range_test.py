@@ -65,9 +65,10 @@ def slide(lrs: Sequence[float], losses: Sequence[float], width: int = 15, thresh
         return None
     slopes = _gradient(losses)
     right, left = -1, -1 - width
+    found = max(left, -len(losses))
     while left >= -len(losses) and abs(slopes[right] - slopes[left]) > threshold:
-        right, left = right - 1, left - 1
-    return lrs[: len(losses)][max(left, -len(losses))]
+        found, right, left = left, right - 1, left - 1
+    return lrs[: len(losses)][found]
 
 
 def lesson(lrs: Sequence[float], losses: Sequence[float]) -> float | None:

@@ -21,7 +21,7 @@ class Recipe:
     """A run of ``steps`` steps; ``shape`` gives its schedule over the base rates for any length; ``also`` the rest."""
 
     steps: int
-    shape: Callable[[int], Schedule] = constant
+    shape: Callable[[int], Schedule] = lambda steps: constant(1.0, steps)
     also: Intervention = field(default_factory=Intervention)
 
     def at(self, scale: float, steps: int) -> Intervention:
@@ -41,7 +41,7 @@ Phase(steps=2, start=0.5, end=0.5, shape='linear', bend=None, offset=None, lengt
     for stair in range(count):
         first, after = stair * steps // count, (stair + 1) * steps // count
         seen = values[first * whole // steps : max(after * whole // steps, first * whole // steps + 1)]
-        stairs.append((after - first, sum(seen) / len(seen)))
+        stairs.append((after - first, seen[0] if min(seen) == max(seen) else sum(seen) / len(seen)))
     flat = [(sum(length for length, _ in same), value) for value, same in groupby(stairs, lambda stair: stair[1])]
     joined = constant(flat[0][1], flat[0][0])
     for length, value in flat[1:]:

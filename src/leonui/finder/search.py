@@ -178,7 +178,9 @@ def overhead(budget: int) -> int:
 
 def lengths(budget: int) -> tuple[int, int]:
     """The steps of each rung, so that all of the search together takes about so many."""
-    parts = len(FIRST) * LENGTHS[0] + len(LAST) * LENGTHS[1] + 1  # and one for the look at the curvature
+    parts = (
+        len(FIRST) * LENGTHS[0] + len(LAST) * LENGTHS[1] + 1 + len(WARM)
+    )  # and for looks at the curvature and a warm-up
     unit = (budget - overhead(budget) - (len(FIRST) + len(LAST)) * COAST[1]) / parts
     first, last = (max(round(unit * part), SHORTEST) for part in LENGTHS)
     return first, last

@@ -13,7 +13,7 @@ REFUSED = ("flat", "edge", "not_learning")  # there is no rate to give
 SURELY = 2.0  # standard errors
 MANY_EPOCHS = 20.0  # beyond, the best rate is that which overfits least, and no short training can see it
 COUNTS = 0.1  # the share of the progress that a warm-up must gain to be told
-CLIFF = 2.5  # a candidate that breaks within this factor above the best one
+CLIFF = 3.5  # a candidate that breaks within this factor above the best one
 
 
 def status(start: Sequence[float], rungs: Sequence[Rung], epochs: float = math.nan) -> str:
@@ -25,7 +25,7 @@ def status(start: Sequence[float], rungs: Sequence[Rung], epochs: float = math.n
         return "flat" if learned(start, last) else "not_learning"
     if not any(learned(start, rung) for rung in (rungs[0], last)):
         return "not_learning"
-    if rungs[0].edge:
+    if (rungs[0] if learned(start, rungs[0]) else last).edge:
         return "edge"
     return "overfit_horizon" if epochs > MANY_EPOCHS else "ok"
 

@@ -16,18 +16,18 @@ def patch(file: str | None, line: int | None, scale: float | None) -> str:
     """
     if not file or not line or not scale or not Path(file).is_file():
         return ""
-    before = Path(file).read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    before = Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
     after = _changed(before, line, scale)
-    return "".join(difflib.unified_diff(before, after, file, file, n=1)) if after else ""
+    return "\n".join(difflib.unified_diff(before, after, file, file, n=1, lineterm="")) + "\n" if after else ""
 
 
 def _changed(lines: list[str], line: int, scale: float) -> list[str]:
     try:
-        tree = ast.parse("".join(lines))
+        tree = ast.parse("\n".join(lines))
     except SyntaxError:
         return []
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _spans(node, line)]
-    rates = [found for call in calls for found in _rates(call)]
+    rates = {id(found): found for call in calls for found in _rates(call)}.values()  # calls may lie in each other
     changed = list(lines)
     for node in sorted(rates, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         changed = _replaced(changed, node, scale)
@@ -41,7 +41,8 @@ def _spans(node: ast.expr, line: int) -> bool:
 def _rates(call: ast.Call) -> list[ast.expr]:
     """The rates in a call: its keyword, and those of groups that are written out in it."""
     named = [keyword.value for keyword in call.keywords if keyword.arg in NAMES]
-    dicts = [node for part in call.args for node in ast.walk(part) if isinstance(node, ast.Dict)]
+    parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+    dicts = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Dict)]
     for group in dicts:
         named += [
             value
@@ -58,7 +59,7 @@ def _replaced(lines: list[str], node: ast.expr, scale: float) -> list[str]:
     text = lines[at].encode()
     old = text[node.col_offset : node.end_col_offset].decode()
     number = isinstance(node, ast.Constant) and isinstance(node.value, int | float)
-    new = f"{node.value * scale:.3g}" if number else f"{_bracketed(node, old)} * {scale:.3g}"  # type: ignore[attr-defined]
+    new = f"{float(f'{node.value * scale:.3g}'):g}" if number else f"{_bracketed(node, old)} * {scale:.3g}"  # type: ignore[attr-defined]
     line = text[: node.col_offset] + new.encode() + text[node.end_col_offset :]
     return [*lines[:at], line.decode(), *lines[at + 1 :]]
 

@@ -58,7 +58,7 @@ class Glide:
         if key not in self._known:
             self._known[key] = self._compute(call, module, args, kwargs)
         grad = torch.is_grad_enabled()
-        return tree_map(lambda value: _leaf(value, grad), self._known[key])
+        return tree_map(lambda value: _answered(value, grad), self._known[key])
 
     def _compute(
         self, call: Callable[..., Any], module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -97,8 +97,9 @@ def _plain(value: Any) -> Any:
     return repr(value) if isinstance(value, bool | int | float | str | None) else type(value)
 
 
-def _leaf(value: Any, grad: bool) -> Any:
-    """A known answer as a fresh leaf, so that a script can go backward from it."""
+def _answered(value: Any, grad: bool) -> Any:
+    """A known answer as a copy that a script may change in place, and go backward from."""
     if not isinstance(value, torch.Tensor):
         return value
-    return value.detach().requires_grad_(grad and value.is_floating_point())
+    answer = value.detach().clone()
+    return answer.requires_grad_().clone() if grad and value.is_floating_point() else answer

@@ -48,7 +48,7 @@ class Probe:
         self.glide, self.aside = Glide(), Aside()
         self._rewind: Rewind | None = None
         self.schedule_steps = self.walked = self.backwards = self.stops = 0
-        self.asleep = self._inside = False
+        self.asleep, self._inside, self.micro = False, False, 1
         self.reason = "done"
         self._lost: list[torch.Tensor | float] = []
         self._unscaled: tuple[int, torch.Tensor] | None = None
@@ -155,12 +155,10 @@ class Probe:
     def _measure(self, tensors: Any) -> None:
         """The curvature, where the plan asks for it; a loss that cannot be differentiated twice has none."""
         step = self.course.taken(self.course.tick + 1)
-        if step not in self.plan.curvature or self._lost or not isinstance(tensors, torch.Tensor):
-            return
-        for optimizer in self.crew.alive:
-            self.ledger.event(
-                "curvature", step=step, optimizer=self.crew.index(optimizer), **measure(optimizer, tensors)
-            )
+        if step in self.plan.curvature and not self._lost and isinstance(tensors, torch.Tensor):
+            for index, optimizer in enumerate(self.crew.alive):
+                seen = measure(optimizer, tensors, self._magnified(tensors) / self.micro)
+                self.ledger.event("curvature", step=step, optimizer=index, **seen)
 
     def log(self, values: dict[str, Any]) -> None:
         """Numbers that the script reports itself."""
@@ -221,7 +219,7 @@ class Probe:
         row["lr"] = self.act.rates or [float(group["lr"]) for group in optimizer.param_groups]
         if losses := self._lost[: outside + 1]:  # of the many that a closure computes inside a step, the first
             row["loss"] = sum(losses) / len(losses) if len(losses) > 1 else losses[0]
-            row["micro"] = len(losses)
+            row["micro"] = self.micro = len(losses)
         if self.schedule_steps:
             row["scheduler"] = self.schedule_steps
         self._lost, self.schedule_steps = [], 0
@@ -323,8 +321,6 @@ class Probe:
         self.backwards = 0
         self.snapshot.leave()
 
-    # small change
-
     def deaf(self) -> bool:
         """Whether what torch does now is the probe's own doing, or nobody's business any more."""
         return self.asleep or self._inside
@@ -345,6 +341,11 @@ class Probe:
         unscaled = self._unscaled is not None and self._unscaled[0] == id(loss)
         return self.ledger.number(self._unscaled[1] if unscaled and self._unscaled else loss)
 
+    def _magnified(self, loss: torch.Tensor) -> float:
+        """By how much a GradScaler made a loss larger."""
+        plain = self._unscaled[1] if self._unscaled and self._unscaled[0] == id(loss) else loss
+        return float(loss) / (float(plain) or 1.0) if plain is not loss else 1.0
+
     def _waits(self) -> bool:
-        """Where ranks wait for each other inside backward it is never left out, unless nothing is computed anyway."""
+        """Where ranks wait for each other inside backward it is not left out, unless nothing is computed anyway."""
         return torch.distributed.is_available() and torch.distributed.is_initialized() and not self.glide.on
