@@ -195,7 +195,6 @@ def test_with_the_patch_the_script_has_scale_times_its_rates(rates, indent, pref
     assert after.count("\n") == text.count("\n")
 
 
-@pytest.mark.xfail(strict=True, reason="a group in a nested call is found by both calls, and changed twice")
 @pytest.mark.parametrize("rate", ["0.1", "args.lr"])
 def test_a_group_in_a_call_within_a_call_is_changed_once(rate, tmp_path):
     text = f"wrap(make([{{'params': p, 'lr': {rate}}}]))\n"
@@ -205,7 +204,6 @@ def test_a_group_in_a_call_within_a_call_is_changed_once(rate, tmp_path):
     assert now["args"][0][0]["lr"] == pytest.approx(0.0123)
 
 
-@pytest.mark.xfail(strict=True, reason="lines are split where Python does not split them")
 @pytest.mark.parametrize("odd", ["\f", "\x1c", "\x85", "\u2028"], ids=ascii)
 def test_what_ends_no_line_in_python_ends_none_here(odd, tmp_path):
     text = f"x = 1  # {odd}y\n{BEFORE}make(p, lr=0.1)\n"
@@ -214,7 +212,6 @@ def test_what_ends_no_line_in_python_ends_none_here(odd, tmp_path):
     assert applied(text, patch(str(file), 5, 2.0)) == text.replace("0.1", "0.2")
 
 
-@pytest.mark.xfail(strict=True, reason="difflib says nothing of a newline that is missing")
 def test_a_last_line_without_its_end(tmp_path):
     file = tmp_path / "train.py"
     file.write_text("x = 1\nmake(p, lr=0.1)")

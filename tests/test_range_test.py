@@ -48,10 +48,10 @@ def two_thirds(lrs, losses):
 
 
 def slid(lrs, losses, width=15, threshold=0.005):
-    """The highest rate whose gradient is that of ``width`` rates further on."""
+    """From the right, the last rate before one whose gradient is that of ``width`` rates further on, as in fastai."""
     slopes = np.gradient(np.array(losses, dtype=np.float64))
     agree = [left for left in range(len(losses) - width) if not abs(slopes[left + width] - slopes[left]) > threshold]
-    return lrs[max(agree, default=0)]
+    return lrs[max(min(max(agree, default=-1) + 1, len(losses) - 1 - width), 0)]
 
 
 def least(lrs, losses):
@@ -108,7 +108,7 @@ def test_a_rule_points_at(rule, losses, expected):
     ("losses", "expected"),
     [
         ([1.0] * 40, 24),  # flat: the first window from the right
-        ([1.0] * 30 + [1.0 + 0.1 * i**2 for i in range(1, 11)], 13),
+        ([1.0] * 30 + [1.0 + 0.1 * i**2 for i in range(1, 11)], 14),
         ([float(i * i) for i in range(40)], 0),  # nowhere equal
         ([1.0] * 16, 0),
         ([1.0] * 15, 0),  # too short for a window

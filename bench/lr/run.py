@@ -101,10 +101,10 @@ TEXT = """## Learning rates found
 Muon. The truth is the held-out loss at the end of whole runs over a grid of learning rates with ratio 1.41 and three
 seeds; a finder sees five other seeds. Lost is the share of the achievable fall of the held-out loss that the suggested
 learning rate gives away; within 2x and 3x is its distance from the best of the grid; refused are answers that name no
-learning rate, and exceptions. Steps are those of the search over those of one run. "constant" is the best learning
-rate of each optimizer on the development tasks, "typed" what people type (SGD 0.01, AdamW 0.001, Lion 0.0001, Muon
-0.02). The grid and Optuna have ten short runs with the schedule compressed. The interval of the mean is over tasks, by
-bootstrap.
+learning rate, and exceptions; they count in the order of the rows only, as all lost. Steps are those of the search
+over those of one run. "constant" is the best learning rate of each optimizer on the development tasks, "typed" what
+people type (SGD 0.01, AdamW 0.001, Lion 0.0001, Muon 0.02). The grid and Optuna have ten short runs with the schedule
+compressed. The interval of the mean is over tasks, by bootstrap.
 
 """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import data
@@ -179,4 +179,4 @@ REPORT = {
         lambda: nets.mlp(64, 128, 10),
     ),
 }
-TASKS = DEVELOP | REPORT
+TASKS = {name: replace(task, develop=True) for name, task in DEVELOP.items()} | REPORT

@@ -38,7 +38,10 @@ def learned(start: Sequence[float], rung: Rung, surely: float = SURELY) -> bool:
     best, lowest = (rung.losses[rung.scale.index(scale)] for scale in (rung.best, min(rung.scale)))
     least = rung.untrained or lowest
     apart = [b - a for a, b in zip(best, least, strict=False)] if rung.paired and len(best) == len(least) else []
-    if apart and statistics.fmean(apart) > surely * _se(apart):
+    harmed = bool(least) and statistics.fmean(least) - statistics.fmean(start) > SURELY * math.hypot(
+        _se(start), _se(least)
+    )
+    if apart and not harmed and statistics.fmean(apart) > surely * _se(apart):
         return True
     return statistics.fmean(start) - statistics.fmean(best) > surely * math.hypot(_se(start), _se(best))
 

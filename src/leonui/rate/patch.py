@@ -18,7 +18,9 @@ def patch(file: str | None, line: int | None, scale: float | None) -> str:
         return ""
     before = Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
     after = _changed(before, line, scale)
-    return "\n".join(difflib.unified_diff(before, after, file, file, n=1, lineterm="")) + "\n" if after else ""
+    before, after = ([*lines[:-1]] if lines and not lines[-1] else lines for lines in (before, after))
+    diff = [*difflib.unified_diff(before, after, file, file, n=1, lineterm="")] if after else []
+    return "\n".join([*diff, ""]) if diff else ""
 
 
 def _changed(lines: list[str], line: int, scale: float) -> list[str]:

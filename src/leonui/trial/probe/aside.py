@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from leonui.trial.plan import Plan
+
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pkl", ".npz")
 
 
@@ -27,15 +29,18 @@ class Aside:
         self._moved: dict[str, str] = {}
         self._begun = False
 
-    def begin(self, folder: Path) -> None:
-        """From now on the process saves into ``folder``."""
-        self.folder, self._moved = folder, {}
+    def begin(self, plan: Plan) -> None:
+        """From now on the process saves into the plan's folder, if it is a plan for a trial that nobody keeps."""
+        if not plan.mute:
+            return
+        self.folder, self._moved = Path(plan.folder) / "aside", {}
         if not self._begun:
             self._begun = True
             torch.save, torch.load = self._saving(torch.save), self._loading(torch.load)
             os.replace, os.rename = self._moving(os.replace), self._moving(os.rename)
             os.remove = os.unlink = self._removing(os.remove)
             shutil.copyfile = self._copying(shutil.copyfile)
+            shutil.copymode, shutil.copystat = self._leaving(shutil.copymode), self._leaving(shutil.copystat)
             builtins.open = io.open = self._opening(open)
 
     def _saving(self, save: Callable[..., None]) -> Callable[..., None]:
@@ -73,6 +78,15 @@ class Aside:
 
         return copy_aside
 
+    def _leaving(self, change: Callable[..., None]) -> Callable[..., None]:
+        """What copies a file's mode after the file itself."""
+
+        def leave_aside(src: Any, dst: Any, *args: Any, **kwargs: Any) -> None:
+            if not self._known(src):
+                change(src, dst, *args, **kwargs)
+
+        return leave_aside
+
     def _opening(self, opened: Callable[..., Any]) -> Callable[..., Any]:
         """A checkpoint that is opened to be written, and one that was: ``with open("best.pt", "wb") as file``."""
 
@@ -94,6 +108,8 @@ class Aside:
     def _place(self, f: str | os.PathLike[str]) -> str:
         assert self.folder is not None
         name = os.path.abspath(f)  # noqa: PTH100
+        if name.startswith(str(self.folder)):
+            return name
         if name not in self._moved:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._moved[name] = str(self.folder / f"{len(self._moved)}-{Path(name).name}")

@@ -53,7 +53,7 @@ class Probe:
         self._lost: list[torch.Tensor | float] = []
         self._unscaled: tuple[int, torch.Tensor] | None = None
         self._thread: int | None = None
-        self._obey()
+        self.aside.begin(self.plan)
 
     # what the hooks tell
 
@@ -254,7 +254,7 @@ class Probe:
         self.plan = self.snapshot.hold(self.plan.folder, self.course.tick)
         if self.snapshot.rewinds:
             self._go_back()
-        self._obey()
+        self.aside.begin(self.plan)
         self.ledger = Ledger(Writer(record_path(self.plan.folder)), self.ledger.facts)
         self.meter.clock.start()
         self.course.follow(self.plan.route)
@@ -266,10 +266,6 @@ class Probe:
             self._rewind = Rewind(self.crew.alive)
         else:
             self._rewind.restore()
-
-    def _obey(self) -> None:
-        if self.plan.mute:
-            self.aside.begin(Path(self.plan.folder) / "aside")
 
     def stop(self, reason: str) -> None:
         """End the script: cleanly where it is the script's own process, at once where it is a branch of it."""
@@ -344,7 +340,7 @@ class Probe:
     def _magnified(self, loss: torch.Tensor) -> float:
         """By how much a GradScaler made a loss larger."""
         plain = self._unscaled[1] if self._unscaled and self._unscaled[0] == id(loss) else loss
-        return float(loss) / (float(plain) or 1.0) if plain is not loss else 1.0
+        return loss.item() / (plain.item() or 1.0) if plain is not loss else 1.0
 
     def _waits(self) -> bool:
         """Where ranks wait for each other inside backward it is not left out, unless nothing is computed anyway."""
