@@ -246,7 +246,7 @@ def test_the_mean_of_a_decay_is_kept(shape, whole, steps):
         assert found[int(share * steps)] == pytest.approx(values[int(share * whole)], abs=2.5 / STAIRS)
 
 
-@pytest.mark.parametrize("value", [1.0, 0.25, 0.0])
+@pytest.mark.parametrize("value", [1.0, 0.1, 1 / 3, 0.0])
 @pytest.mark.parametrize(("whole", "steps"), [(1, 1), (1, 100), (100, 37), (37, 100), (1000, 1000)])
 def test_what_is_constant_is_one_phase(value, whole, steps):
     assert compressed([value] * whole, steps) == constant(value, steps)
@@ -555,7 +555,9 @@ BROKE = rung_of((), (), ())
         ("not_learning", NOISY, [ALL_START], NAN),
         ("not_learning", NOISY, [ALL_START, ALL_START], NAN),
         ("not_learning", NOISY, [rung_of(level(5.0), level(4.0), level(6.0))], NAN),
-        ("not_learning", NOISY, [GOOD, ALL_START], NAN),
+        ("ok", NOISY, [GOOD, ALL_START], NAN),  # the first rung has learned
+        ("ok", NOISY, [ALL_START, GOOD], NAN),
+        ("edge", NOISY, [ALL_START, rung_of(level(1.0), level(2.0), level(3.0))], NAN),
         ("not_learning", NOISY, [BROKE], NAN),
         ("not_learning", NOISY, [], NAN),
         ("not_learning", (), [GOOD], NAN),
@@ -602,6 +604,32 @@ def test_whether_anything_was_learned(start, losses, surely, expected):
     assert learned(start, rung_of((9.0, 9.0), losses, ()), surely) is expected
 
 
+LOUD = (3.0, 5.0, 4.0, 4.0)  # batches far more different than what is learned
+
+
+@pytest.mark.parametrize(
+    ("lowest", "best", "untrained", "paired", "expected"),
+    [
+        (LOUD, [loss - 0.1 for loss in LOUD], (), True, True),  # batch by batch below the lowest rate
+        (LOUD, [loss - 0.1 for loss in LOUD], (), False, False),
+        (LOUD, LOUD, (), True, False),
+        ([loss - 0.1 for loss in LOUD], [loss - 0.2 for loss in LOUD], LOUD, True, True),
+        (LOUD, [loss - 0.1 for loss in LOUD], [loss - 0.1 for loss in LOUD], True, False),  # no better than untrained
+        (LOUD, [loss - 0.1 for loss in LOUD][:3], (), True, False),  # not of the same batches
+        (
+            [loss + 9 for loss in LOUD],
+            [loss + 8 for loss in LOUD],
+            (),
+            True,
+            False,
+        ),  # it harms
+    ],
+)
+def test_little_is_learned_surely_where_the_batches_are_the_same(lowest, best, untrained, paired, expected):
+    rung = Rung(10, (1.0, 10.0), (tuple(lowest), tuple(best)), paired, untrained=tuple(untrained))
+    assert learned(LOUD, rung) is expected
+
+
 @pytest.mark.parametrize(
     ("rung", "expected"),
     [
@@ -623,10 +651,10 @@ def test_flatness(rung, expected):
 @pytest.mark.parametrize(
     ("losses", "scale", "expected"),
     [
-        (((3.0,), (1.0,), ()), (1.0, 2.0, 4.9), True),
+        (((3.0,), (1.0,), ()), (1.0, 2.0, 6.9), True),
         (((3.0,), (1.0,), (4.1,)), (1.0, 2.0, 5.0), True),  # above the first loss
         (((3.0,), (1.0,), (3.9,)), (1.0, 2.0, 5.0), False),
-        (((3.0,), (1.0,), ()), (1.0, 2.0, 5.1), False),  # far away
+        (((3.0,), (1.0,), ()), (1.0, 2.0, 7.1), False),  # far away
         (((), (1.0,), (3.0,)), (1.0, 2.0, 4.0), False),  # below
         (((3.0,), (2.0,), (1.0,)), (1.0, 2.0, 4.0), False),
     ],
@@ -681,7 +709,8 @@ class Toy:
     """A runner whose trials are made up: losses by a law, every row of them counted.
 
     best: the best factor for 100 steps; breaks: above so many times the best of its length a training breaks;
-    gain: what the best factor gains; slow: the steps that gain half of it; warm: a warm-up bears so much more.
+    gain: what the best factor gains; slow: the steps that gain half of it; warm: a warm-up bears so much more;
+    noise: of the coasted losses, trial by trial.
     """
 
     def __init__(
@@ -696,9 +725,11 @@ class Toy:
         ratio: float = 1e-3,
         first: float = BEGIN,
         warm: float = 0.0,
+        noise: float = 0.0,
     ):
         self.folder, self.start, self.first = folder, start, first
         self.best, self.breaks, self.gain, self.slow, self.ratio, self.warm = best, breaks, gain, slow, ratio, warm
+        self.noise, self.draw = noise, np.random.default_rng(0)
         self.rows = 0
         self.jobs: dict[str, Intervention] = {}
         self.mutes: list[bool] = []
@@ -714,11 +745,14 @@ class Toy:
         rates = [job.lr.schedule(step) if job.lr else 1.0 for step in range(job.stop)]
         train = [self._loss(rates[: step + 1]) for step in range(job.stop)]
         end = self._loss(rates) if rates else self.first
-        coast = [end + move for move, _ in zip([0.02, -0.02] * 8, range(job.coast), strict=False)]
+        noise = self.noise * self.draw.standard_normal(job.coast)
+        coast = [float(end + move) for move in 0.02 * (-1.0) ** np.arange(job.coast) + noise]
         rows = [{"step": i + 1, "loss": loss, "update_ratio": self.ratio} for i, loss in enumerate(train)]
         rows += [{"step": len(train) + i + 1, "phase": "coast", "loss": loss} for i, loss in enumerate(coast)]
         self.rows += len(rows)
-        done = Trial(name, self.folder, job, self.start)
+        done = Trial(name, self.folder / name, job, self.start)
+        done.folder.mkdir()
+        (done.folder / "stdout").write_text(f"acc 0.5\nerr {100 + 10 * end}\n")
         done.__dict__["record"] = Record(rows)
         return done
 
@@ -756,9 +790,9 @@ def test_a_search_finds_the_best_rate(best, breaks, tmp_path):
     assert all(job.coast for name, job in runner.jobs.items() if "rung" in name or "start" in name)
 
 
-def test_a_cliff_limits_the_rate(tmp_path):
-    assert search_of(Toy(tmp_path, breaks=1.2)).limited
-    assert not search_of(Toy(tmp_path, breaks=100.0)).limited
+@pytest.mark.parametrize(("breaks", "limited"), [(1.2, True), (100.0, False)])
+def test_a_cliff_limits_the_rate(breaks, limited, tmp_path):
+    assert search_of(Toy(tmp_path, breaks=breaks)).limited is limited
 
 
 @pytest.mark.parametrize("warm", [0.0, 10.0])
@@ -790,14 +824,18 @@ def test_a_search_gives_up(toy, rungs, broke, tmp_path):
     assert found.spent == runner.rows
 
 
-def test_where_too_little_is_learned_all_are_trained_longer(tmp_path):
-    runner = Toy(tmp_path, gain=0.04, slow=500.0)
+def test_where_too_little_is_learned_the_middle_is_trained_longer(tmp_path):
+    runner = Toy(tmp_path, gain=0.04, slow=500.0, noise=0.3)
     found = search_of(runner)
     first, last = lengths(2000)
     assert not learned(found.start, found.rungs[0], 4.0)
-    assert [rung.steps for rung in found.rungs] == [first, last * len(LAST) // len(found.rungs[0].scale)]
-    assert found.rungs[0].scale[: len(FIRST)] == found.rungs[1].scale[: len(FIRST)]
-    assert found.spent == runner.rows
+    again = found.rungs[1]
+    assert len(found.rungs) == 2
+    assert last > again.steps > 2 * first
+    assert again.scale == found.rungs[0].scale[1:5]
+    assert {len(losses) for losses in again.losses} == {len(again.untrained)} == {24}
+    assert statistics.fmean(again.untrained) == pytest.approx(BEGIN, abs=0.3)
+    assert found.spent == runner.rows <= 1.05 * found.budget
 
 
 def test_a_rung_goes_on_beyond_its_edge(tmp_path):
@@ -829,13 +867,19 @@ def test_searches_side_by_side_have_trials_of_their_own(name, prefix, tmp_path):
 
 
 def test_a_judge_by_a_metric_lets_the_script_speak(tmp_path):
-    (tmp_path / "stdout").write_text("acc 0.5\n")
     runner = Toy(tmp_path)
     found = search_of(runner, judge=Judge(r"acc (\S+)", "max"))
     assert found.rungs[0].loss == (-0.5,) * len(found.rungs[0].scale)
     glides = [job.glide for name, job in runner.jobs.items() if name.startswith("rung")]
     assert set(glides) == {True}
     assert False in runner.mutes
+
+
+def test_a_metric_has_a_unit_of_its_own(tmp_path):
+    found = search_of(Toy(tmp_path), judge=Judge(r"err (\S+)", "min"))
+    truth = 20**-0.5
+    assert truth / 2 < found.estimate().scale < truth * 2
+    assert status(found.start, found.rungs) == "ok"
 
 
 # told

@@ -17,6 +17,7 @@ from leonui.trial import probe
 from leonui.trial.intervention import Intervention, LearningRate, Swap, absolute, clip, ramped, scale
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, optimizer_class
+from leonui.trial.probe.crew import peak_rate
 from leonui.trial.probe.hooks import LOSSES
 
 
@@ -492,6 +493,10 @@ def groups(*rates: float | torch.Tensor, **settings: float) -> tuple[torch.optim
 HALVES = Schedule((Phase(2, 1.0, 0.0),))  # 1, then 0.5
 
 
+def rates_of(optimizer: torch.optim.Optimizer) -> list[float]:
+    return [peak_rate(group) for group in optimizer.param_groups]
+
+
 @pytest.mark.parametrize(
     ("leg", "rates", "settings", "t", "expected"),
     [
@@ -512,7 +517,7 @@ HALVES = Schedule((Phase(2, 1.0, 0.0),))  # 1, then 0.5
 )
 def test_rates_are_changed_for_the_step_alone(leg, rates, settings, t, expected):
     optimizer, params = groups(*rates, **settings)
-    act = Act(leg)
+    act = Act(leg, rates_of)
     found = [group["lr"] for group in optimizer.param_groups]
     walked(act, optimizer, t)
     assert [-p.item() for p in params] == pytest.approx(expected)
@@ -522,7 +527,7 @@ def test_rates_are_changed_for_the_step_alone(leg, rates, settings, t, expected)
 
 def test_the_base_is_what_the_groups_began_with():
     optimizer, params = groups(0.1, 0.01)
-    act = Act(Intervention(lr=LearningRate(HALVES, "base")))
+    act = Act(Intervention(lr=LearningRate(HALVES, "base")), rates_of)
     walked(act, optimizer, 0)
     for group in optimizer.param_groups:
         group["lr"] *= 0.001
@@ -537,7 +542,7 @@ def test_the_users_rate_is_put_back_when_the_step_fails():
         raise RuntimeError("no memory")
 
     with pytest.raises(RuntimeError, match="no memory"):
-        Act(scale(3.0)).step(optimizer, fails, (), {}, 0)
+        Act(scale(3.0), rates_of).step(optimizer, fails, (), {}, 0)
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 
@@ -556,7 +561,7 @@ def test_clipping_is_torchs(norm, closed):
             p.grad = grad.clone()
         return torch.ones(())
 
-    Act(clip(norm)).step(one, torch.optim.SGD.step, (closure,) if closed else (), {}, 0)
+    Act(clip(norm), rates_of).step(one, torch.optim.SGD.step, (closure,) if closed else (), {}, 0)
     torch.nn.utils.clip_grad_norm_(theirs, norm)
     two.step()
     for p, q in zip(ours, theirs, strict=True):

@@ -103,12 +103,12 @@ class Search:
     def _look(self) -> Trial:
         """A few steps as they are, and the loss of the first weights."""
         jobs = {
-            f"{self.prefix}start": Intervention(stop=0, coast=START),
+            f"{self.prefix}start": self.judge.end(0, START),
             f"{self.prefix}dry": self.recipe.also & Intervention(stop=DRY_STEPS),
         }
-        start, dry = self.runner.branch(self.point, jobs)
-        self.start = tuple(start.record.losses("coast"))
-        self.spent += len(self.start) + dry.record.steps
+        start, dry = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
+        self.start = self.judge.read(start)
+        self.spent += len(start.record.losses("coast")) + dry.record.steps
         return dry
 
     def _climb_ramp(self, low: float, high: float) -> float:

@@ -149,7 +149,7 @@ class Job:
         trial = self._walked(runner, point, "walk", Intervention(stop=0, glide=True))
         if trial.record.last("exception") and not self.wishes.steps:
             trial = self._walked(runner, point, "walk-computed", Intervention(stop=0, coast=10**9))
-        self.walk, self.start = trial.record, runner.start
+        self.walk, self.start = trial.record, trial.start if runner.start == "auto" else runner.start
         if not self.walk.rows and (fault := trouble(trial)):
             self.findings.append(fault)
             return False

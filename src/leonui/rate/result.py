@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leonui.finder import Estimate, told
@@ -79,7 +80,9 @@ def place(walk: Record) -> tuple[str | None, int | None]:
     scheduler = walk.last("scheduler")
     source = scheduler if scheduler.get("name") in SETS_PEAK else walk.last("optimizer")
     file, _, line = str(source.get("place", "")).rpartition(":")
-    return file or None, int(line) if line.isdigit() else None
+    path = Path(file)
+    near = str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file
+    return near or None, int(line) if line.isdigit() else None
 
 
 def _answer(job: Job, rates: list[float]) -> dict[str, Any]:

@@ -42,7 +42,10 @@ class Contender:
     def swap(self, also: Intervention) -> Intervention:
         """What else is changed than rates."""
         settings = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
-        return also & Intervention(optimizer=Swap(self.optimizer, settings)) if self.optimizer else also
+        if not self.optimizer:
+            return also
+        name = self.optimizer if ":" in self.optimizer else f"leonui.optim:{self.optimizer}"
+        return also & Intervention(optimizer=Swap(name, settings))
 
     def __str__(self) -> str:
         decay = None if self.weight_decay is None else f"weight decay {self.weight_decay:.3g}"

@@ -40,7 +40,7 @@ class LearningRate:
 
 @dataclass(frozen=True)
 class Swap:
-    """Another optimizer over the script's own param groups: a class by its name, or "module:Class"."""
+    """Another optimizer over the script's own param groups: a class of torch.optim by its name, or "module:Class"."""
 
     name: str
     settings: dict[str, Any] = field(default_factory=dict)

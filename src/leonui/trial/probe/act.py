@@ -118,15 +118,16 @@ def stand_in(optimizer: Optimizer, swap: Swap, rate: float) -> Optimizer:
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
-    """A class of leonui.optim or torch.optim by its name in any case, or "module:Class"; ValueError if unknown."""
-    module, colon, attribute = name.partition(":")
-    if colon:
-        return getattr(importlib.import_module(module), attribute)
-    for shelf in (importlib.import_module("leonui.optim"), torch.optim):
-        known = {key.lower(): value for key, value in vars(shelf).items() if isinstance(value, type)}
-        if issubclass(found := known.get(name.lower(), object), Optimizer) and found is not Optimizer:
-            return found
-    raise ValueError(f"neither leonui.optim nor torch.optim has an optimizer {name!r}; give a name or module:Class")
+    """A class of torch.optim by its name in any case, or "module:Class". Raises ValueError for an unknown one."""
+    place, _, attribute = name.rpartition(":")
+    shelf = vars(importlib.import_module(place or "torch.optim"))
+    known = {key.lower(): value for key, value in shelf.items() if isinstance(value, type)}
+    found = shelf.get(attribute) or known.get(attribute.lower(), object)
+    if not isinstance(found, type) or not issubclass(found, Optimizer) or found is Optimizer:
+        raise ValueError(
+            f"{place or 'torch.optim'} has no optimizer {attribute!r}; give one of its names or module:Class"
+        )
+    return found
 
 
 def put_weights(optimizers: list[Optimizer], path: str) -> None:

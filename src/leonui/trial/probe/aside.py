@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Aside:
     def __init__(self) -> None:
         self.folder: Path | None = None
         self._moved: dict[str, str] = {}
-        self._begun = False
+        self._begun, self._numbers = False, count()
 
     def begin(self, plan: Plan) -> None:
         """From now on the process saves into the plan's folder, if it is a plan for a trial that nobody keeps."""
@@ -112,5 +113,5 @@ class Aside:
             return name
         if name not in self._moved:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._moved[name] = str(self.folder / f"{len(self._moved)}-{Path(name).name}")
+            self._moved[name] = str(self.folder / f"{next(self._numbers)}-{Path(name).name}")
         return self._moved[name]
