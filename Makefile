@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: climb test lint words results bench clean
+.PHONY: climb test proofs lint words results bench clean
 
 climb: $(READY)           ## set up everything, then run the main job on the bundled digits example
 	$(BIN)/leonui climb
 
 test: $(READY) lint       ## set up everything, then run all tests
 	$(BIN)/python -m pytest -n auto
+
+proofs: $(READY)          ## the tests that take long: sharded trainings, every rule twice in Triton's interpreter, searched spaces
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

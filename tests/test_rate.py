@@ -122,6 +122,7 @@ def test_two_processes_are_judged_by_the_mean_of_both(tmp_path):
     assert set(ranks) == {"record-rank0.jsonl", "record-rank1.jsonl"}
 
 
+@pytest.mark.slow
 def test_contenders_each_get_a_search(tmp_path):
     result = found("plain", tmp_path, optimizers=("adamw", "sgd"), schedules=("linear",))
     assert [one["name"] for one in result["contenders"]] == ["adamw, linear", "sgd, linear"]
@@ -130,6 +131,7 @@ def test_contenders_each_get_a_search(tmp_path):
     assert result["lr"] == pytest.approx(best["lr"])
 
 
+@pytest.mark.slow
 def test_a_weight_decay_is_searched_with_the_rate(tmp_path):
     pytest.importorskip("optuna")
     result = found("plain", tmp_path, optimizers=("adamw",), weight_decay="auto")

@@ -35,6 +35,7 @@ VERDICTS = {
     "worse": mark("Your own setting is the better one: keep it"),
 }
 REFUSAL = "no rate can be given"
+UNFINISHED = mark("not finished: this is what is known")
 CANDIDATE, EVENED = re.compile(r"rung\d-([0-9.e+-]+)$"), 8
 QUANTITIES = {
     "metric": mark("metric"),
@@ -131,7 +132,7 @@ def show_climb(result: dict[str, Any], lang: str) -> None:
         return escape(translate(text, lang).format(**evidence))
 
     if not result["complete"]:
-        console.print(f"[yellow]{say(mark('not finished: this is what is known'))}[/]")
+        console.print(f"[yellow]{say(UNFINISHED)}[/]")
     if result["verdict"]:
         colour = {"better": "green", "worse": "yellow"}.get(result["verdict"], "cyan")
         console.print(
@@ -178,7 +179,7 @@ def show_lr(result: dict[str, Any], lang: str) -> None:
         return escape(translate(text, lang).format(**evidence))
 
     if not result["complete"] and not result["findings"]:
-        console.print(f"[yellow]{say(mark('not finished: this is what is known'))}[/]")
+        console.print(f"[yellow]{say(UNFINISHED)}[/]")
     if result["rungs"] or not result["findings"]:
         colour, words = STATUSES[result["status"]]
         low, high = result["interval"] or (None, None)
