@@ -269,12 +269,12 @@ BRANCHED = [
     Branched(("one_per_layer.py",), "fork", per_step=3, micro=0),
     Branched(("executes.py",), "fork", place="executes.py:9"),
     Branched(("forks.py",), "fork"),
-    Branched(("threads.py",), "rerun", "other threads are alive: keeper"),
+    Branched(("threads.py",), "rewind", "other threads are alive: keeper"),
     Branched(("spawns.py",), "rerun", "it trains in a process that it starts itself"),
     Branched(
         ("torchrun", "--standalone", "--nproc-per-node", "2", "ddp.py"),
-        "rerun",
-        "it trains in a process that it starts itself",
+        "rewind",
+        "several processes train together",
     ),
 ]
 
