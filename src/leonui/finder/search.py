@@ -58,7 +58,7 @@ class Search:
     def go(self) -> None:
         """Do all of it; ends early where training breaks at any rate."""
         self.dry = self._look()
-        if not (self.start and all(map(math.isfinite, self.start)) and self.dry.record.steps):
+        if not (self.start and self.dry.record.steps):
             return
         top = self._climb_ramp(*span(self.dry.record))
         steps, more = lengths(self.budget)
@@ -107,7 +107,9 @@ class Search:
             f"{self.prefix}dry": self.recipe.also & Intervention(stop=DRY_STEPS),
         }
         start, dry = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
-        self.start = self.judge.read(start)
+        losses = self.judge.read(start) if self.judge.metric else start.record.losses("coast")
+        finite = tuple(filter(math.isfinite, losses))
+        self.start = finite if 2 * len(finite) > len(losses) else ()  # one batch may overflow, as AMP knows
         self.spent += len(start.record.losses("coast")) + dry.record.steps
         return dry
 

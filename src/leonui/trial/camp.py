@@ -41,6 +41,8 @@ class Camp:
             first = self.lines.get(line.folder)
             if first is None or first.gone:  # of several processes that train together, the first speaks
                 self._strangers.remove(line)
+                if first:
+                    first.close()
                 self.lines[line.folder] = line
 
     def tell_all(self, what: str, plan: Plan) -> None:
