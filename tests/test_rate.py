@@ -112,6 +112,7 @@ def test_rewinding_agrees_with_forking(tmp_path):
     assert forked["interval"][0] <= rewound["lr"] <= forked["interval"][1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="no distributed training in this torch")
 def test_two_processes_are_judged_by_the_mean_of_both(tmp_path):
     launcher = str(Path(sys.executable).with_name("torchrun"))
