@@ -13,7 +13,6 @@ from leonui.report import rate_figure, rate_page
 from leonui.words import LANGUAGES
 from tests.browser import Visit, launched
 
-FLAT = "no rate can be given: the candidates do not differ by more than their noise"
 PATCH = """--- examples/digits_mlp.py
 +++ examples/digits_mlp.py
 @@ -27,3 +27,3 @@
@@ -169,7 +168,7 @@ NUMBERS = [
         ({"metric_pattern": "acc (.*)"}, ["The metric is what the script prints: acc (.*)"], []),
         ({"schedule": "cosine", "weight_decay": 0.012}, ["×11.3 · SGD · cosine · weight decay 0.012"], []),
         (
-            REFUSED | {"status": "flat", "notes": [{"template": FLAT, "evidence": {}}]},
+            REFUSED | {"status": "flat", "notes": []},
             ["by more than their noise", "The search for the learning rate", "412"],
             ["What to know", "Being off", "What to change", "Curvature", "shaded"],
         ),

@@ -17,7 +17,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +33,6 @@ VERDICTS = {
     "no_difference": mark("No difference found"),
     "worse": mark("Your own setting is the better one: keep it"),
 }
-REFUSAL = "no rate can be given"
 UNFINISHED = mark("not finished: this is what is known")
 CANDIDATE, EVENED = re.compile(r"rung\d-([0-9.e+-]+)$"), 8
 QUANTITIES = {
@@ -61,7 +59,7 @@ class TerminalGuide:
             disable=quiet or not self._console.is_terminal,
         )
         self._task: Any = None
-        self._search: Search | None = None
+        self._seen: tuple[dict[str, Any], list[float] | None, float] | None = None
         self._going: dict[float, float] = {}
         self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._look)
 
@@ -77,18 +75,19 @@ class TerminalGuide:
             self._live.stop()
 
     def _look(self) -> Group:
-        from leonui.finder import told
-
         chart = None
-        if self._search is not None:
-            seen, found = told(self._search, self._search.rate), self._search.estimate()
-            ends = [end * self._search.rate for end in found.interval] if found else None
-            chart = draw(seen["rungs"], seen["ramp"], self._going, ends, not speaks_braille())
+        if self._seen is not None:
+            seen, ends, _ = self._seen
+            chart = draw(seen["rungs"], seen["ramp"], dict(self._going), ends, not speaks_braille())
         return Group(*filter(None, (chart, self._progress)))
 
     def picture(self, search: Search) -> None:
         """There is more to see of a search."""
-        self._search, self._going = search, {}
+        from leonui.finder import told
+
+        found = None if self._progress.disable else search.estimate()
+        ends = [end * search.rate for end in found.interval] if found else None
+        self._seen, self._going = (told(search, search.rate), ends, search.rate), {}
 
     def say(self, template: str, **evidence: Any) -> None:
         """One line, above what moves."""
@@ -114,7 +113,7 @@ class TerminalGuide:
 
     def _follow(self, scale: float, losses: list[float]) -> None:
         """Move a candidate's mark: where its loss, evened out over some steps, is now."""
-        lr = scale * (self._search.rate if self._search else 1.0)
+        lr = scale * (self._seen[2] if self._seen else 1.0)
         for loss in losses:
             self._going[lr] = self._going.get(lr, loss) + (loss - self._going.get(lr, loss)) / EVENED
 
@@ -197,10 +196,9 @@ def show_lr(result: dict[str, Any], lang: str) -> None:
     for row in result.get("contenders") or []:
         console.print(f"  {escape(row['name']):32} lr {number(row['lr']):10} loss {number(row['loss'])}")
     for note in result["notes"]:
-        if not note["template"].startswith(REFUSAL):
-            console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
-    if result["patch"]:
-        console.print(Syntax(result["patch"].rstrip(), "diff", background_color="default"))
+        console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
+    for line in result["patch"].splitlines():
+        console.print(Text(line, {"-": "red", "+": "green"}.get(line[:1], "dim")), soft_wrap=True)
     if result["steps"]:
         words = mark("Steps: {steps}; a run has {horizon}.") if result["horizon"] else mark("Steps: {steps}.")
         console.print(say(words, steps=result["steps"], horizon=result["horizon"]))

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
     from leonui.rate.job import Job
 
 STATUSES = {
-    "flat": mark("no rate can be given: the candidates do not differ by more than their noise"),
-    "edge": mark("no rate can be given: the best one tried is the outermost one, at {lr:.3g}"),
     "needs_warmup": mark("a warm-up over the first tenth of the run would train better; without one this is the rate"),
-    "not_learning": mark("no rate can be given: nothing was learned at any rate, or the first loss is not finite"),
     "overfit_horizon": mark(
         "each sample is trained on {epochs:.0f} times: short trainings cannot see overfitting, a smaller rate or an "
         "earlier end may be better"
@@ -33,11 +30,7 @@ def _remarks(job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
     if search is None:
         return
     if job.status in STATUSES:
-        rung = search.rungs[0] if search.rungs else None
-        peak = (job.peaks or [1.0])[0]
-        evidence = {"lr": rung.best * peak, "epochs": job.epochs} if rung else {"lr": math.nan, "epochs": job.epochs}
-        names = [name for name in evidence if f"{{{name}" in STATUSES[job.status]]
-        yield STATUSES[job.status], {name: evidence[name] for name in names}
+        yield STATUSES[job.status], {} if math.isnan(job.epochs) else {"epochs": job.epochs}
     count = len(job.walk.named("optimizer"))
     if count > 1:
         words = mark("{count} optimizers train here: the rates of all are scaled together, by one factor")

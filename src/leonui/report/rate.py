@@ -31,7 +31,6 @@ _WARNED = {
     "needs_warmup": mark("With a warm-up over the first tenth of the run it would train better."),
     "overfit_horizon": mark("Each sample is trained on {epochs} times: overfitting may ask for a smaller one."),
 }
-_SAID = "no rate can be given: "  # so begins the note that says once more why the headline refuses
 
 
 def content(result: Result) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def content(result: Result) -> dict[str, Any]:
         "measure": say(_search(result).measure),
         "suggestions": _suggestions(result),
         "findings": [_finding(told) for told in result.get("findings") or []],
-        "notes": [_retold(told)["said"] for told in result.get("notes") or [] if not _said(told)],
+        "notes": [_retold(told)["said"] for told in result.get("notes") or []],
         "charts": [
             chart
             for chart in (_search_chart(result), lost_chart(_lost(result), result.get("lr"), _own(result)))
@@ -132,13 +131,6 @@ def _refusal(result: Result) -> Text:
         return say(mark("No learning rate was found."))
     best = (next(iter(result.get("rungs") or []), None) or {}).get("best")
     return say(mark("No learning rate can be given: {why}."), why=say(why, lr=rate(best)))
-
-
-def _said(told: Mapping[str, Any]) -> bool:
-    return str(told.get("template") or "").startswith(_SAID)
-
-
-# what else is known of the rate
 
 
 def _ends(result: Result) -> tuple[float, float] | None:
