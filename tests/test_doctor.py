@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leonui.doctor.ending import trouble
+from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
 from leonui.finding import CLASSES, Check, Finding
 from leonui.record import Record, encode
@@ -218,9 +218,19 @@ def test_trouble(lines, how, code, expected, tmp_path):
 SOURCES = Path(__file__).parents[1] / "src" / "leonui" / "doctor"
 
 
+LENGTHS = {0: "TOO-SHORT", 19: "TOO-SHORT", 20: "", 10**6: ""}
+
+
+@pytest.mark.parametrize(("steps", "code"), LENGTHS.items())
+def test_a_run_that_is_too_short_to_search(steps, code):
+    fault = too_short(steps)
+    assert (fault.code if fault else "") == code
+    assert not fault or fault.say() == f"the script made {steps} optimizer steps; a search needs at least 20"
+
+
 def test_the_tables_reach_every_code_of_the_doctor():
     reached = {code for _, expected, _ in CHECKS.values() for code in expected.values() if code}
-    reached |= {code for _, _, code, _ in ENDINGS.values() if code}
+    reached |= {code for _, _, code, _ in ENDINGS.values() if code} | {code for code in LENGTHS.values() if code}
     written = {code for name in ("first.py", "ending.py") for code in codes((SOURCES / name).read_text())}
     assert reached == written
 

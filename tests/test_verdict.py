@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leonui.climb.changes import changes, schedule_code, shown
+from leonui.climb.changes import changes, schedule_code
 from leonui.climb.verdict import LEVEL, Measured, Pair, compare, finite_or_none, student
 from leonui.record import Record
+from leonui.runs import shown
 from leonui.schedule import warmup_linear
 
 CALM = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -60,3 +60,9 @@ def read_result(folder: Path) -> dict[str, Any]:
         return json.loads((folder / "result.json").read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def shown(file: str) -> str:
+    """A path as the reader knows it: relative to where they are, if it is below."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from leonui.climb.changes import changes, shown
+from leonui.climb.changes import changes
 from leonui.climb.regime import WARMUP, recipe
 from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
-from leonui.doctor.ending import trouble
+from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
 from leonui.finder import Recipe, Search, told
 from leonui.finding import Check, Finding
 from leonui.machine import machine
 from leonui.record import Record, Row
+from leonui.runs import shown
 from leonui.trial.intervention import Intervention
 from leonui.trial.program import Program
 from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
-SHORTEST = 20  # steps: below, there is nothing to compress into rungs
 SEEDS, QUICK = 3, 60.0  # seeds where a baseline takes under so many seconds, else one
 JUDGED = 32  # batches on which final weights are compared
 UNSAID = ("verdict", "judged_by", "difference", "interval", "level")
@@ -106,8 +106,8 @@ class Climb:
         self._remark(record, took)
         self.checks = first_checks(record)
         self.findings += [check.finding for check in self.checks if check.finding]
-        if self.steps < SHORTEST:
-            self.findings.append(_too_short(self.steps))
+        if fault := too_short(self.steps):
+            self.findings.append(fault)
             return False
         head = record.last("trailhead")
         if runner.start == "auto" and head.get("unforkable"):
@@ -271,12 +271,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return finite_or_none(value) if isinstance(value, float) else value
-
-
-def _too_short(steps: int) -> Finding:
-    words = mark("the script made {steps} optimizer steps; a search needs at least {least}")
-    fix = mark("give it more steps or epochs; leonui watch shows what a short run did")
-    return Finding("TOO-SHORT", "is", words, {"steps": steps, "least": SHORTEST}, fix)
 
 
 def _all_broke() -> Finding:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from leonui.climb.regime import warmup as warmup_steps
 from leonui.record import Record
+from leonui.runs import shown
 
 
 def changes(record: Record, scale: float, steps: int, clip: float | None) -> list[dict[str, Any]]:
@@ -40,9 +40,3 @@ def _rates(optimizer: dict[str, Any], scale: float) -> dict[str, Any]:
 def _at(place: str, before: str, after: str) -> dict[str, Any]:
     file, _, line = place.rpartition(":")
     return {"file": shown(file), "line": int(line) if line.isdigit() else None, "from": before, "to": after}
-
-
-def shown(file: str) -> str:
-    """A path as the reader knows it: relative to where they are, if it is below."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file

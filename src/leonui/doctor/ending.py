@@ -8,6 +8,8 @@ from leonui.finding import Finding
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
+SHORTEST = 20
+
 
 def trouble(trial: Trial) -> Finding | None:
     """Why there is no training to work with; None if there is one."""
@@ -23,6 +25,15 @@ def trouble(trial: Trial) -> Finding | None:
     if not record.steps:
         return _no_step(trial)
     return None
+
+
+def too_short(steps: int) -> Finding | None:
+    """Why a run of so many steps cannot be searched; None if it can: there must be something to compress."""
+    if steps >= SHORTEST:
+        return None
+    words = mark("the script made {steps} optimizer steps; a search needs at least {least}")
+    fix = mark("give it more steps or epochs; leonui watch shows what a short run did")
+    return Finding("TOO-SHORT", "is", words, {"steps": steps, "least": SHORTEST}, fix)
 
 
 def _crashed(trial: Trial) -> Finding:

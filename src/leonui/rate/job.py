@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from leonui.doctor.ending import trouble
+from leonui.doctor.ending import too_short, trouble
 from leonui.finder import Judge, Recipe, Search
 from leonui.finder.recipe import compressed, seen, warmed
 from leonui.finder.search import LONGEST
@@ -27,7 +27,6 @@ from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
-SHORTEST = 20  # steps: below, there is nothing to compress into rungs
 WALK = 60.0  # seconds that a walk may take: of a longer run only its beginning is known
 
 
@@ -153,8 +152,8 @@ class Job:
         if not self.walk.rows and (fault := trouble(trial)):
             self.findings.append(fault)
             return False
-        if self.steps < SHORTEST:
-            self.findings.append(_too_short(self.steps))
+        if fault := too_short(self.steps):
+            self.findings.append(fault)
             return False
         return True
 
@@ -263,9 +262,3 @@ class Silent:
 
     def say(self, template: str, **evidence: Any) -> None:
         """Nothing."""
-
-
-def _too_short(steps: int) -> Finding:
-    words = mark("the script made {steps} optimizer steps; a search needs at least {least}")
-    fix = mark("give it more steps or epochs; leonui watch shows what a short run did")
-    return Finding("TOO-SHORT", "is", words, {"steps": steps, "least": SHORTEST}, fix)

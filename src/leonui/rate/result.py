@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leonui.finder import Estimate, told
@@ -15,6 +14,7 @@ from leonui.machine import machine
 from leonui.rate.notes import remarks
 from leonui.rate.patch import patch
 from leonui.record import Record
+from leonui.runs import shown
 from leonui.words import mark
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def place(walk: Record) -> tuple[str | None, int | None]:
     scheduler = walk.last("scheduler")
     source = scheduler if scheduler.get("name") in SETS_PEAK else walk.last("optimizer")
     file, _, line = str(source.get("place", "")).rpartition(":")
-    path = Path(file)
-    near = str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else file
-    return near or None, int(line) if line.isdigit() else None
+    return shown(file) or None, int(line) if line.isdigit() else None
 
 
 def _answer(job: Job, rates: list[float]) -> dict[str, Any]:
