@@ -12,7 +12,7 @@ climb: $(READY)           ## set up everything, then run the main job on the bun
 test: $(READY) lint       ## set up everything, then run all tests
 	$(BIN)/python -m pytest -n auto
 
-proofs: $(READY)          ## the tests that take long: sharded trainings, every rule twice in Triton's interpreter, searched spaces
+proofs: $(READY)          ## the tests that take long: searches of several spaces, a search over two processes
 	$(BIN)/python -m pytest -n auto -m slow
 
 lint: $(READY)

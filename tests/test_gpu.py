@@ -131,7 +131,6 @@ def test_a_rule_in_float32(rule, scale):
 
 
 @there
-@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_in_float64(rule):
     sizes = ((), (300,))
@@ -277,7 +276,6 @@ LAYOUTS = [
 
 
 @there
-@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "made"), LAYOUTS)
 @pytest.mark.parametrize("turned", [False, True])
 def test_any_layout_of_weights_and_gradients(shape, made, turned):
