@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from leonui.finder.guide import Silent
 from leonui.finder.status import REFUSED
 from leonui.rate import Job, LRFinding, Ramp, Wishes, find_lr
-from leonui.rate.job import Silent
 from leonui.record import Record
 from leonui.trial.program import Program
 from leonui.trial.runner import Runner

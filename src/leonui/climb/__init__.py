@@ -6,7 +6,7 @@ import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from leonui.climb.changes import changes
 from leonui.climb.regime import WARMUP, recipe
@@ -14,9 +14,10 @@ from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
 from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
 from leonui.finder import Recipe, Search, told
+from leonui.finder.guide import Guide
 from leonui.finding import Check, Finding
 from leonui.machine import machine
-from leonui.record import Record, Row
+from leonui.record import Record
 from leonui.runs import shown
 from leonui.trial.intervention import Intervention
 from leonui.trial.program import Program
@@ -27,19 +28,6 @@ from leonui.words import mark
 SEEDS, QUICK = 3, 60.0  # seeds where a baseline takes under so many seconds, else one
 JUDGED = 32  # batches on which final weights are compared
 UNSAID = ("verdict", "judged_by", "difference", "interval", "level")
-
-
-class Guide(Protocol):
-    """Tells the one who waits what is going on."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A new stage begins, of ``total`` steps if that is known."""
-
-    def rows(self, trial: Trial, rows: list[Row]) -> None:
-        """Steps were made."""
-
-    def picture(self, search: Search) -> None:
-        """There is more to see of the search."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from leonui.doctor.ending import too_short, trouble
 from leonui.finder import Judge, Recipe, Search
+from leonui.finder.guide import Guide, Silent
 from leonui.finder.recipe import compressed, seen, warmed
 from leonui.finder.search import LONGEST
 from leonui.finder.status import REFUSED, status
@@ -19,7 +20,7 @@ from leonui.finding import Finding
 from leonui.rate.found import LRFinding
 from leonui.rate.result import peaks, result
 from leonui.rate.space import TRIALS, Contender, contenders, lowest, tune_decay
-from leonui.record import Record, Row
+from leonui.record import Record
 from leonui.runs import create
 from leonui.trial.intervention import Intervention
 from leonui.trial.program import Program
@@ -28,22 +29,6 @@ from leonui.trial.trial import Trial
 from leonui.words import mark
 
 WALK = 60.0  # seconds that a walk may take: of a longer run only its beginning is known
-
-
-class Guide(Protocol):
-    """Tells the one who waits what is going on."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A new stage begins, of ``total`` steps if that is known."""
-
-    def rows(self, trial: Trial, rows: list[Row]) -> None:
-        """Steps were made."""
-
-    def picture(self, search: Search) -> None:
-        """There is more to see of the search."""
-
-    def say(self, template: str, **evidence: Any) -> None:
-        """Something to know before it begins."""
 
 
 @dataclass(frozen=True)
@@ -246,19 +231,3 @@ def find_lr(program: Program | str | list[str], *, start: str = "auto", workers:
     with Runner(program, job.folder, workers=workers, start=start) as runner:
         job.go(runner, Silent())
     return LRFinding(job.result())
-
-
-class Silent:
-    """A Guide that says nothing."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """Nothing."""
-
-    def rows(self, trial: Trial, rows: list[Row]) -> None:
-        """Nothing."""
-
-    def picture(self, search: Search) -> None:
-        """Nothing."""
-
-    def say(self, template: str, **evidence: Any) -> None:
-        """Nothing."""

@@ -33,20 +33,21 @@ def content(result: Result, baseline: Record, climb: Record | None) -> dict[str,
         "quantities": _quantities(result),
         "changes": [_change(told) for told in result.get("changes") or []],
         "advice": _advice(result),
-        "findings": [_finding(told) for told in result.get("findings") or []],
-        "checks": [_retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
-        "notes": [_retold(told)["said"] for told in result.get("notes") or []],
+        "findings": [finding(told) for told in result.get("findings") or []],
+        "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
+        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": _charts(result, baseline, climb),
         "costs": _costs(result),
         "seeds": [_seed(result, pair) for pair in result.get("pairs") or []],
         "compared": _compared(result),
-        "settings": _named(result.get("settings")),
-        "machine": _named(result.get("machine")),
+        "settings": named(result.get("settings")),
+        "machine": named(result.get("machine")),
         "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
 
 
-def _tile(label: str, before: str | None, after: str, note: Text | None) -> dict[str, Any]:
+def tile(label: str, before: str | None, after: str, note: Text | None) -> dict[str, Any]:
+    """One of the figures at the head of a page, and what it was before."""
     return {"label": say(label), "before": before, "after": after, "note": note, "bar": None}
 
 
@@ -56,7 +57,7 @@ def _judged(result: Result) -> dict[str, Any] | None:
         return None
     upwards = result.get("judged_by") == "metric" and result.get("goal") == "max"
     goal = mark("higher is better") if upwards else mark("lower is better")
-    return _tile(mark("Judged by"), before, after, join([verdict.judged(result), say(goal)], " · "))
+    return tile(mark("Judged by"), before, after, join([verdict.judged(result), say(goal)], " · "))
 
 
 def _rate(result: Result) -> dict[str, Any] | None:
@@ -65,20 +66,20 @@ def _rate(result: Result) -> dict[str, Any] | None:
         return None
     factor = verbatim(f"×{number(result['scale'])}") if known(result.get("scale")) else None
     note = join([factor, verbatim(result.get("optimizer") or "")], " · ")
-    return _tile(mark("Learning rate"), rate(own), rate(lr), note)
+    return tile(mark("Learning rate"), rate(own), rate(lr), note)
 
 
 def _difference(result: Result) -> dict[str, Any] | None:
     change = result.get("difference")
     if not known(change):
         return None
-    return _tile(mark("Difference"), None, signed(change), verdict.interval(result)) | {"bar": _bar(result)}
+    return tile(mark("Difference"), None, signed(change), verdict.interval(result)) | {"bar": _bar(result)}
 
 
 def _effort(result: Result) -> dict[str, Any] | None:
     if not known(result.get("seconds")):
         return None
-    return _tile(mark("Time"), None, duration(result["seconds"]), verdict.seeds(result))
+    return tile(mark("Time"), None, duration(result["seconds"]), verdict.seeds(result))
 
 
 def _bar(result: Result) -> dict[str, float] | None:
@@ -120,10 +121,10 @@ def _advice(result: Result) -> Text | None:
 
 
 def _change(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {"place": _place(told), "before": told.get("from") or "", "after": told.get("to") or ""}
+    return {"place": place(told), "before": told.get("from") or "", "after": told.get("to") or ""}
 
 
-def _place(told: Mapping[str, Any]) -> str:
+def place(told: Mapping[str, Any]) -> str:
     """``file:line``, as far as it is known."""
     return ":".join(str(part) for part in (told.get("file"), told.get("line")) if part)
 
@@ -135,15 +136,17 @@ _CLASSES = {
 }
 
 
-def _finding(told: Mapping[str, Any]) -> dict[str, Any]:
-    return _retold(told) | {
+def finding(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding as the page shows it."""
+    return retold(told) | {
         "sort": say(_CLASSES[told["class"]]) if told.get("class") in _CLASSES else None,
         "fix": retell(told.get("fix_template"), told.get("evidence"), told.get("fix")),
-        "place": _place(told),
+        "place": place(told),
     }
 
 
-def _retold(told: Mapping[str, Any]) -> dict[str, Any]:
+def retold(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of something, in every language, and its code."""
     said = retell(told.get("template"), told.get("evidence"), told.get("message"))
     return {"code": told.get("code"), "said": said}
 
@@ -214,7 +217,7 @@ def _compared(result: Result) -> Text:
     return join([say(how, what=verdict.judged(result)), say(over) if verdict.interval(result) else None])
 
 
-def _named(values: Mapping[str, Any] | None) -> list[tuple[Text, str]]:
+def named(values: Mapping[str, Any] | None) -> list[tuple[Text, str]]:
     """Names in every language, and values as text; what is not known is left out."""
     return [
         (retell(str(name), {}), value if isinstance(value, str) else json.dumps(value, default=str))

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from leonui.record import encode
 from leonui.report.chart import Chart
-from leonui.report.climb import _finding, _named, _place, _retold, _tile
+from leonui.report.climb import finding, named, place, retold, tile
 from leonui.report.numerals import UNKNOWN, duration, known, number, rate
 from leonui.report.search import Search, drawable, lost_chart, percent, plain_figure, read, search_chart
 from leonui.report.series import Curve
@@ -46,22 +46,22 @@ def content(result: Result) -> dict[str, Any]:
         "verdict": sentence(result),
         "tiles": [tile for tile in _tiles(result) if tile],
         "advice": _advice(result),
-        "place": _place(result),
+        "place": place(result),
         "diff": _diff(result.get("patch") or ""),
         "groups": _groups(result),
         "contenders": _contenders(result),
         "measure": say(_search(result).measure),
         "suggestions": _suggestions(result),
-        "findings": [_finding(told) for told in result.get("findings") or []],
-        "notes": [_retold(told)["said"] for told in result.get("notes") or []],
+        "findings": [finding(told) for told in result.get("findings") or []],
+        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": [
             chart
             for chart in (_search_chart(result), lost_chart(_lost(result), result.get("lr"), _own(result)))
             if chart
         ],
         "curvature": _curvature(result),
-        "settings": _named(result.get("settings")),
-        "machine": _named(result.get("machine")),
+        "settings": named(result.get("settings")),
+        "machine": named(result.get("machine")),
         "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
 
@@ -85,7 +85,7 @@ def sentence(result: Result) -> Text:
     if known(result.get("lr")):
         return join([_found(result), _warning(result)])
     if findings := result.get("findings"):
-        told = shorten(_retold(findings[-1])["said"], 200)
+        told = shorten(retold(findings[-1])["said"], 200)
         return say(mark("No learning rate can be given. Found: {finding}."), finding=told)
     if _range_test(result):
         return _suggested(result)
@@ -164,7 +164,7 @@ def _rate(result: Result) -> dict[str, Any] | None:
     decay = result.get("weight_decay")
     parts = [verbatim(result.get(name) or "") for name in ("optimizer", "schedule")]
     parts += [say(mark("weight decay {value}"), value=rate(decay))] if known(decay) else []
-    return _tile(mark("Learning rate"), rate(own) if own else None, rate(lr), join([factor, *parts], " · "))
+    return tile(mark("Learning rate"), rate(own) if own else None, rate(lr), join([factor, *parts], " · "))
 
 
 def _interval(result: Result) -> dict[str, Any] | None:
@@ -174,7 +174,7 @@ def _interval(result: Result) -> dict[str, Any] | None:
     sure = say(mark("with {level}% probability"), level=_level(result))
     figures = "{low} – {high}".format(**_written(ends))
     note = join([sure, _where(result, ends)], "; ")
-    return _tile(mark("The best lies between"), None, figures, note) | {"bar": _bar(ends, result["lr"], _own(result))}
+    return tile(mark("The best lies between"), None, figures, note) | {"bar": _bar(ends, result["lr"], _own(result))}
 
 
 def _rules_tile(result: Result) -> dict[str, Any] | None:
@@ -184,7 +184,7 @@ def _rules_tile(result: Result) -> dict[str, Any] | None:
         return None
     ends = min(rates), max(rates)
     figures = "{low} – {high}".format(**_written(ends)) if ends[0] < ends[1] else rate(ends[0])
-    return _tile(mark("The rules suggest"), None, figures, _where(result, ends))
+    return tile(mark("The rules suggest"), None, figures, _where(result, ends))
 
 
 def _where(result: Result, ends: tuple[float, float]) -> Text | None:
@@ -212,7 +212,7 @@ def _off(result: Result) -> dict[str, Any] | None:
     columns = [say(mark("too low")), say(mark("too high"))]
     shares = [(f"{number(row['factor'])}×", percent(row.get("low")), percent(row.get("high"))) for row in rows]
     note = say(mark("of the progress is lost"))
-    return _tile(mark("Being off costs"), None, "", note) | {"columns": columns, "rows": shares}
+    return tile(mark("Being off costs"), None, "", note) | {"columns": columns, "rows": shares}
 
 
 def _lost(result: Result) -> list[Mapping[str, Any]]:
@@ -228,7 +228,7 @@ def _effort(result: Result) -> dict[str, Any] | None:
     spent = verbatim(duration(result["seconds"])) if known(result.get("seconds")) else None
     run = mark("{share} of a run of {horizon} steps")
     runs = say(run, share=percent(steps / horizon), horizon=number(horizon)) if known(steps) and horizon else None
-    return _tile(mark("Steps spent"), None, number(steps), join([runs, spent], " · "))
+    return tile(mark("Steps spent"), None, number(steps), join([runs, spent], " · "))
 
 
 def _advice(result: Result) -> Text | None:
