@@ -17,7 +17,7 @@ from leonui.finder import estimate as estimating
 from leonui.finder.bracket import ANYWHERE, breaking, span
 from leonui.finder.estimate import estimate
 from leonui.finder.recipe import STAIRS, WARMUP, compressed, seen, warmed
-from leonui.finder.rung import coasted, coasting, mean
+from leonui.finder.rung import coasting, judged, mean
 from leonui.finder.search import DRY_STEPS, FIRST, LAST, LONGEST, SHORTEST, START, lengths, overhead
 from leonui.finder.status import MANY_EPOCHS, STATUSES, cliff, flat, learned, status, surely_lower
 from leonui.rate import Job
@@ -114,17 +114,18 @@ def test_coasting(steps, batches):
     assert coasting(steps) == batches
 
 
-def rows(*losses: float | str) -> list[dict]:
-    """Two rows of training, and coasted losses."""
-    plain = [{"step": 1, "loss": 9.0}, {"step": 2, "phase": "skipped"}]
-    return plain + [{"step": 3 + i, "phase": "coast", "loss": loss} for i, loss in enumerate(losses)]
+def rows(*losses: float | str, last: float | str = 8.0) -> list[dict]:
+    """Four rows of training, one that was skipped, and coasted losses."""
+    plain = [{"step": 1 + i, "loss": loss} for i, loss in enumerate((9.0, 9.0, "NaN", last))]
+    coasted = [{"step": 6 + i, "phase": "coast", "loss": loss} for i, loss in enumerate(losses)]
+    return [*plain, {"step": 5, "phase": "skipped"}, *coasted]
 
 
 @pytest.mark.parametrize(
     ("losses", "coast", "expected"),
     [
-        ((1.0, 2.0, 3.0), 3, (1.0, 2.0, 3.0)),
-        ((1.0, 2.0, 3.0), 2, (1.0, 2.0, 3.0)),
+        ((1.0, 2.0, 3.0), 3, (8.0, 1.0, 2.0, 3.0)),
+        ((1.0, 2.0, 3.0), 2, (8.0, 1.0, 2.0, 3.0)),
         ((1.0, 2.0), 3, ()),  # it did not get so far
         ((), 2, ()),
         ((1.0, "NaN", 3.0), 3, ()),
@@ -132,7 +133,11 @@ def rows(*losses: float | str) -> list[dict]:
     ],
 )
 def test_the_losses_of_one_process(losses, coast, expected):
-    assert coasted(Record(rows(*losses)), coast) == expected
+    assert judged(Record(rows(*losses)), Intervention(stop=4, coast=coast)) == expected
+
+
+def test_a_training_that_breaks_in_its_last_quarter_has_no_losses():
+    assert judged(Record(rows(1.0, last="Infinity")), Intervention(stop=4, coast=1)) == ()
 
 
 @pytest.mark.parametrize(
@@ -364,7 +369,7 @@ def test_the_best_of_the_whole_run_is_near_the_truth(optimum, slope, spread, pai
 def test_the_slope_is_between_what_is_seen_and_what_is_known():
     slopes = [estimate(family(slope=slope), WHOLE, BEGIN).slope for slope in (0.0, 0.3, 0.5, 0.7, 1.0)]
     assert slopes == sorted(slopes)
-    assert slopes[2] == pytest.approx(0.5, abs=0.05)
+    assert estimating.HORIZON < slopes[2] < 0.5
     assert 0.1 < slopes[0] < 0.4 < 0.6 < slopes[-1] < 0.9
     longer = estimate(family(slope=0.2, lengths=(10, 3000)), WHOLE, BEGIN)  # far apart they say more
     assert longer.slope == pytest.approx(0.2, abs=0.06)
@@ -508,8 +513,9 @@ def test_regret_is_a_share_of_the_progress():
         ("HORIZON", 0.2, lambda was, now: now.scale > 1.2 * was.scale and now.slope < was.slope),
         ("HORIZON_SD", 0.01, lambda was, now: width(now) < 0.85 * width(was)),
         ("TRAINING_SD", 0.6, lambda was, now: width(now) > 1.2 * width(was)),
-        ("RUN_SD", 0.8, lambda was, now: width(now) > 1.2 * width(was) and now.lost == was.lost),
+        ("RUN_SD", 1.6, lambda was, now: width(now) > 1.2 * width(was) and now.lost == was.lost),
         ("DRAWS", 40, lambda was, now: now != was),
+        ("LIKELY", (0.5, 0.5), lambda was, now: now.scale != was.scale and now.lost == was.lost),
         ("SURE", 0.5, lambda was, now: width(now) < 0.8 * width(was) and now.scale == was.scale),
     ],
 )
@@ -552,6 +558,13 @@ BROKE = rung_of((), (), ())
         ("flat", NOISY, [ALL_SAME, ALL_SAME], 99.0),
         ("edge", NOISY, [rung_of(level(1.0), level(2.0), level(3.0))], NAN),
         ("edge", NOISY, [rung_of(level(3.0), level(2.0), level(1.0))], 99.0),
+        ("edge", NOISY, [rung_of(level(3.0), level(2.0), level(1.0)), rung_of(level(3.0), level(1.0))], 1.0),
+        (
+            "ok",
+            NOISY,
+            [rung_of(level(3.0), level(2.0), level(1.0)), rung_of(level(1.0), level(3.0))],
+            1.0,
+        ),  # turns back
         ("not_learning", NOISY, [ALL_START], NAN),
         ("not_learning", NOISY, [ALL_START, ALL_START], NAN),
         ("not_learning", NOISY, [rung_of(level(5.0), level(4.0), level(6.0))], NAN),
@@ -833,7 +846,7 @@ def test_where_too_little_is_learned_the_middle_is_trained_longer(tmp_path):
     assert len(found.rungs) == 2
     assert last > again.steps > 2 * first
     assert again.scale == found.rungs[0].scale[1:5]
-    assert {len(losses) for losses in again.losses} == {len(again.untrained)} == {24}
+    assert {len(losses) for losses in again.losses} == {len(again.untrained)} == {24 + again.steps // 4}
     assert statistics.fmean(again.untrained) == pytest.approx(BEGIN, abs=0.3)
     assert found.spent == runner.rows <= 1.05 * found.budget
 
@@ -936,7 +949,7 @@ def test_the_rate_that_is_found_is_that_of_a_dense_grid(tmp_path):
         found = search.estimate()
         end = Intervention(stop=STEPS, coast=32)
         jobs = {f"grid-{i}": recipe.at(scale, STEPS) & end for i, scale in enumerate([found.scale, *grid])}
-        ours, *theirs = [statistics.fmean(coasted(one.record, 32) or (INF,)) for one in runner.branch(point, jobs)]
+        ours, *theirs = [statistics.fmean(one.record.losses("coast") or (INF,)) for one in runner.branch(point, jobs)]
     best = grid[theirs.index(min(theirs))]
     assert best / 3 <= found.scale <= best * 3
     assert ours <= 1.15 * min(theirs)

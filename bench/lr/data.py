@@ -145,16 +145,24 @@ def halves() -> Source:
 
 @dataclass(frozen=True)
 class Teacher:
-    """Samples without end, whose targets are a fixed random network's outputs and some noise."""
+    """Samples without end, whose targets are a fixed random network's outputs and some noise, some of it far off."""
 
     heldout: Batch
     batch: int = 32
+    far: float = 0.0
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """New samples for every batch."""
         dice = torch.Generator().manual_seed(seed)
         while True:
-            yield taught(self.batch, dice)
+            x, y = taught(self.batch, dice)
+            yield x, y + self.far * self._heavy(y, dice) if self.far else y
+
+    @staticmethod
+    def _heavy(y: Tensor, dice: torch.Generator) -> Tensor:
+        """Noise with tails as heavy as those of Student's t with two degrees of freedom."""
+        u = torch.rand(y.shape, generator=dice).clamp(1e-4, 1 - 1e-4)
+        return (2 * u - 1) / (2 * u * (1 - u)).sqrt()
 
 
 def taught(count: int, dice: torch.Generator) -> Batch:
@@ -171,9 +179,9 @@ def _teacher() -> tuple[Tensor, Tensor]:
     return torch.randn(16, 24, generator=dice), torch.randn(24, 4, generator=dice) / 24**0.5
 
 
-def teacher() -> Teacher:
-    """The teacher and 1024 held-out samples."""
-    return Teacher(taught(1024, torch.Generator().manual_seed(5)))
+def teacher(far: float = 0.0) -> Teacher:
+    """The teacher and 1024 held-out samples, none of them far off."""
+    return Teacher(taught(1024, torch.Generator().manual_seed(5)), far=far)
 
 
 @dataclass(frozen=True)

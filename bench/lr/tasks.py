@@ -122,6 +122,21 @@ DEVELOP = {
         _text(8, 64, False, 1024),
         lambda: nets.Characters(data.CHARACTERS),
     ),
+    "few-characters": Task(
+        "the same, four at a time",
+        1000,
+        constant,
+        _text(8, 4, False, 1024),
+        lambda: nets.Characters(data.CHARACTERS),
+    ),
+    "heavy-tails": Task(
+        "the random network's outputs with heavy-tailed noise",
+        800,
+        linear,
+        functools.cache(functools.partial(data.teacher, 0.5)),
+        lambda: nets.mlp(16, 48, 48, 4),
+        mse,
+    ),
 }
 REPORT = {
     "cnn": Task("CNN with BatchNorm on digits", 500, cosine, functools.partial(data.digits, 32), nets.cnn),

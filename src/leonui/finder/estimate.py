@@ -15,11 +15,12 @@ from leonui.finder.rung import Rung
 
 # Tuned on the development tasks of bench/lr, then frozen. The best rate falls as length to the power of minus HORIZON:
 # 0.32 for long runs of language models (Bjorck et al., ICLR 2025), more where a run is short for what it must learn.
-HORIZON, HORIZON_SD = 0.5, 0.15
-TRAINING_SD = 0.15  # of one rung's best, in the logarithm, beyond what its batches show: another seed, another order
+HORIZON, HORIZON_SD = 0.4, 0.25
+TRAINING_SD = 0.3  # of one rung's best, in the logarithm, beyond what its batches show: another seed, another order
 RUN_SD = 0.4  # and of the whole run's
 DRAWS = 400
 SURE = 0.8
+LIKELY = (0.1, 0.9)  # of the draws, between which the answer lies: where nothing was tried, nothing seems lost
 OFF = (2.0, 3.0, 10.0)
 
 
@@ -131,7 +132,8 @@ def _rising(y: np.ndarray) -> np.ndarray:
 
 
 def _least(whole: np.ndarray, offsets: np.ndarray, lost: np.ndarray) -> float:
-    """The factor, in the logarithm, that loses least on average over where the best may be."""
-    tried = np.linspace(whole.min(), whole.max(), 81)
+    """The factor, in the logarithm, that loses least on average over where the best may be, and most likely is."""
+    low, high = np.quantile(whole, LIKELY)
+    tried = np.linspace(low, high, 41)
     means = [np.interp(at - whole, offsets, lost).mean() for at in tried]
     return float(tried[int(np.argmin(means))])

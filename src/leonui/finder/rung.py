@@ -12,6 +12,7 @@ from leonui.trial.intervention import Intervention
 from leonui.trial.trial import Trial
 
 COAST = (6, 12)  # batches, at least and at most; else a fifth of the rung's steps
+TAIL = 0.25  # of the rung's own training losses, the last ones: where losses are noisy, coasting alone is too little
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Judge:
             return () if value is None or not math.isfinite(value) else (-value if self.goal == "max" else value,)
         records = read_all(trial.folder)
         ranks = [record for name, record in records.items() if "rank" in name] or [trial.record]
-        return mean([coasted(record, trial.intervention.coast) for record in ranks])
+        return mean([judged(record, trial.intervention) for record in ranks])
 
 
 def coasting(steps: int) -> int:
@@ -94,10 +95,11 @@ def coasting(steps: int) -> int:
     return min(max(steps // 5, COAST[0]), COAST[1])
 
 
-def coasted(record: Record, coast: int) -> tuple[float, ...]:
-    """The coasted losses of one process; none where it broke or did not get so far."""
-    losses = record.losses("coast")
-    return tuple(losses) if len(losses) >= coast and all(map(math.isfinite, losses)) else ()
+def judged(record: Record, job: Intervention) -> tuple[float, ...]:
+    """The last training losses of one process and its coasted ones; none where it broke or did not get so far."""
+    coasted = record.losses("coast")
+    losses = record.losses()[math.ceil((job.stop or 0) * (1 - TAIL)) :] + coasted
+    return tuple(losses) if len(coasted) >= job.coast and all(map(math.isfinite, losses)) else ()
 
 
 def mean(ranks: Sequence[tuple[float, ...]]) -> tuple[float, ...]:

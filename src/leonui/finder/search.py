@@ -146,7 +146,7 @@ class Search:
         same = self.runner.branch(self.point, {f"{self.prefix}same": Intervention(stop=0, coast=steps + coast)})[0]
         untrained = tuple(same.record.losses("coast"))
         self.spent += len(untrained)
-        self._add(replace(rung, untrained=untrained[-coast:]))
+        self._add(replace(rung, untrained=untrained[-max(map(len, rung.losses)) :]))
 
     def _add(self, rung: Rung) -> None:
         self.rungs.append(rung)

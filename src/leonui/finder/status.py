@@ -25,7 +25,8 @@ def status(start: Sequence[float], rungs: Sequence[Rung], epochs: float = math.n
         return "flat" if learned(start, last) else "not_learning"
     if not any(learned(start, rung) for rung in (rungs[0], last)):
         return "not_learning"
-    if (rungs[0] if learned(start, rungs[0]) else last).edge:
+    telling = rungs[0] if learned(start, rungs[0]) else last
+    if telling.edge and telling.edge == last.edge:  # a later rung that turns back has seen both sides
         return "edge"
     return "overfit_horizon" if epochs > MANY_EPOCHS else "ok"
 
