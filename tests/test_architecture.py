@@ -20,8 +20,8 @@ preview terminal
 picture
 climb rate
 conformance doctor finder report
-trial.live trial.runner trial.inject
-trial.camp trial.trial trial.probe
+trial.live trial.runner trial.inject trial.judge
+trial.camp trial.trial trial.probe trial.recipe
 trial.snapshot
 trial.process
 trial.plan

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leonui.finder import Judge, Recipe, Rung, Search, told
+from leonui.finder import Rung, Search, told
 from leonui.finder import estimate as estimating
 from leonui.finder.bracket import ANYWHERE, breaking, span
 from leonui.finder.estimate import estimate
-from leonui.finder.recipe import STAIRS, WARMUP, compressed, seen, warmed
-from leonui.finder.rung import coasting, judged, mean
 from leonui.finder.search import DRY_STEPS, FIRST, LAST, LONGEST, SHORTEST, START, lengths, overhead
 from leonui.finder.status import MANY_EPOCHS, STATUSES, cliff, flat, learned, status, surely_lower
 from leonui.rate import Job
 from leonui.record import Record, Writer
 from leonui.schedule import Schedule, constant, cosine, linear
 from leonui.trial.intervention import Intervention
+from leonui.trial.judge import Judge, coasting, judged, mean
 from leonui.trial.program import Program
+from leonui.trial.recipe import STAIRS, WARMUP, Recipe, compressed, seen, warmed
 from leonui.trial.runner import Runner
 from leonui.trial.trial import Trial
 

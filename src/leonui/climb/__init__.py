@@ -13,7 +13,7 @@ from leonui.climb.regime import WARMUP, recipe
 from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
 from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
-from leonui.finder import Recipe, Search, told
+from leonui.finder import Search, told
 from leonui.finder.guide import Guide
 from leonui.finding import Check, Finding
 from leonui.machine import machine
@@ -21,6 +21,7 @@ from leonui.record import Record
 from leonui.runs import shown
 from leonui.trial.intervention import Intervention
 from leonui.trial.program import Program
+from leonui.trial.recipe import Recipe
 from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark

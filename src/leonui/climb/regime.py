@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from leonui.finder import Recipe
 from leonui.schedule import Schedule, warmup_linear
 from leonui.trial.intervention import Intervention
+from leonui.trial.recipe import Recipe
 
 WARMUP = 0.05  # the share of a training that warms up
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from leonui.finder.bracket import breaking, span
 from leonui.finder.estimate import Estimate, estimate
-from leonui.finder.recipe import Recipe
-from leonui.finder.rung import COAST, Judge, Rung, coasting
+from leonui.finder.rung import Rung
 from leonui.finder.status import cliff, learned, surely_lower
 from leonui.trial.intervention import Intervention, ramped
+from leonui.trial.judge import COAST, Judge, coasting
+from leonui.trial.recipe import Recipe
 from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from leonui.doctor.ending import too_short, trouble
-from leonui.finder import Judge, Recipe, Search
+from leonui.finder import Search
 from leonui.finder.guide import Guide, Silent
-from leonui.finder.recipe import compressed, seen, warmed
 from leonui.finder.search import LONGEST
 from leonui.finder.status import REFUSED, status
 from leonui.finding import Finding
@@ -23,7 +22,9 @@ from leonui.rate.space import TRIALS, Contender, contenders, lowest, tune_decay
 from leonui.record import Record
 from leonui.runs import create
 from leonui.trial.intervention import Intervention
+from leonui.trial.judge import Judge
 from leonui.trial.program import Program
+from leonui.trial.recipe import Recipe, compressed, seen, warmed
 from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from leonui.finder import Judge, Recipe, Search
+from leonui.finder import Search
 from leonui.schedule import Schedule, constant, cosine, linear, warmup_linear, wsd
 from leonui.trial.intervention import Intervention, Swap
+from leonui.trial.judge import Judge
+from leonui.trial.recipe import Recipe
 
 WARMUP, COOLDOWN = 0.05, 0.2  # shares of a run
 SHAPES: dict[str, Callable[[int], Schedule]] = {
