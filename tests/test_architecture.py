@@ -15,7 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "leonui"
 STAIRCASE = """
 __main__
 cli
-command
+doctor_command
+command doctor_terminal
 preview terminal
 picture
 climb rate
@@ -30,13 +31,15 @@ optim
 engine
 rules schedule clip
 finding runs
-record words machine range_test
+record words machine range_test patch
 """
 PROBE = """
 __init__
 probe
 hooks meter
-act targets stale ledger seeds crew glide aside curvature rewind guard
+exam act
+moved modes losses treat
+targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
 course tensors compiled
 """
 # packages whose files may know each other
@@ -156,7 +159,7 @@ def test_every_step_is_there():
         ("trial.plan", "from ..climb import Climb", 1),
         ("trial.camp", "from leonui.trial.trial import Trial", 1),
         ("trial.runner", "from leonui.trial import live", 1),
-        ("trial.probe.act", "from leonui.trial.probe.stale import StaleGradient", 1),
+        ("trial.probe.act", "from leonui.trial.probe.exam import Exam", 1),
         ("trial.probe.act", "from leonui.trial.probe import start", 1),
         ("trial.probe.probe", "from leonui.trial.probe.act import Act", 0),
         ("engine.cpu", "from leonui.engine.gpu import Gpu", 1),

@@ -9,7 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leonui.schedule import Phase, Schedule, constant, warmup_linear
-from leonui.trial.intervention import Intervention, LearningRate, Swap, absolute, clip, ramped, scale
+from leonui.trial.intervention import (
+    TREATMENTS,
+    Intervention,
+    LearningRate,
+    Swap,
+    Treat,
+    absolute,
+    clip,
+    ramped,
+    scale,
+    treated,
+)
 
 CALM = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
@@ -23,13 +34,18 @@ FIELDS = {
         st.sampled_from(["script", "base", "absolute"]),
     ),
     "clip": HEIGHTS,
-    "zero_grad": st.booleans(),
     "optimizer": st.builds(Swap, st.text(), SETTINGS),
     "seed": st.integers(),
     "weights": st.text(min_size=1),
     "stop": st.integers(0),
     "coast": st.integers(0),
     "glide": st.booleans(),
+    "treat": st.builds(
+        Treat,
+        st.lists(st.sampled_from(TREATMENTS), unique=True).map(tuple),
+        st.none() | HEIGHTS,
+        st.lists(st.integers(1, 99)).map(tuple),
+    ),
 }
 ANY = st.fixed_dictionaries({}, optional=FIELDS).map(lambda said: Intervention(**said))
 NOTHING = Intervention()
@@ -56,7 +72,8 @@ def test_laws_of_and(a, b, c):
     assert (a & b) & c == a & (b & c)
     for field in fields(Intervention):
         left, right, nothing = (getattr(one, field.name) for one in (a, b, NOTHING))
-        assert getattr(a & b, field.name) == (left if right == nothing else right)
+        both = left & right if field.name == "treat" else left if right == nothing else right
+        assert getattr(a & b, field.name) == both
 
 
 @pytest.mark.parametrize(
@@ -74,7 +91,10 @@ def test_laws_of_and(a, b, c):
         (Intervention(lr=LearningRate(Schedule((Phase(5, 1, 2), Phase(7, 2, 2))))), "lr x 1 -> 2 -> 2 over 12 steps"),
         (clip(1.0), "gradient norm clipped at 1"),
         (clip(0.12345), "gradient norm clipped at 0.123"),
-        (Intervention(zero_grad=True), "gradients cleared after each step"),
+        (
+            treated("cleared gradients", "raw loss", decay=0.1, skip=(3,)),
+            "cleared gradients, raw loss, weight decay 0.1, without step 3",
+        ),
         (Intervention(optimizer=Swap("adamw", {"lr": 0.1, "fused": True})), "optimizer adamw(lr=0.1, fused=True)"),
         (Intervention(optimizer=Swap("my.optim:Lion")), "optimizer my.optim:Lion()"),
         (Intervention(seed=0), "seeds + 0"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leonui.rate.patch import patch
+from leonui.patch import patch
 
 CALM = settings(
     deadline=None,

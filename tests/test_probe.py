@@ -14,7 +14,7 @@ import leonui
 from leonui.record import Record
 from leonui.schedule import Phase, Schedule
 from leonui.trial import probe
-from leonui.trial.intervention import Intervention, LearningRate, Swap, absolute, clip, ramped, scale
+from leonui.trial.intervention import Intervention, LearningRate, Swap, absolute, clip, ramped, scale, treated
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, optimizer_class
 from leonui.trial.probe.crew import peak_rate
@@ -650,7 +650,7 @@ def test_clearing_gradients_is_what_the_script_forgot(tmp_path):
             optimizer.step()
 
     ours, theirs = parameter(1.0), parameter(1.0)
-    record = run(tmp_path, (Intervention(zero_grad=True),), lambda: script(ours, clears=False))
+    record = run(tmp_path, (treated("cleared gradients"),), lambda: script(ours, clears=False))
     script(theirs, clears=True)
     assert torch.equal(ours, theirs)
     assert not any(row.get("stale") for row in record.rows)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from leonui import range_test as range_test
     from leonui import rules as rules
     from leonui import schedule as schedule
+    from leonui.doctor.diagnosis import Diagnosis as Diagnosis
+    from leonui.doctor.visit import diagnose as diagnose
     from leonui.finding import Finding as Finding
     from leonui.rate.found import LRFinding as LRFinding
     from leonui.rate.job import find_lr as find_lr
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from leonui.trial.trial import Trial as Trial
 
 _HOMES = {
+    "Diagnosis": "doctor.diagnosis",
     "Finding": "finding",
     "Intervention": "trial.intervention",
     "LRFinding": "rate.found",
@@ -37,12 +40,14 @@ _HOMES = {
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
+    "diagnose": "doctor.visit",
     "find_lr": "rate.job",
     "log": "trial.probe",
     "watch": "trial.live",
 }
 _ROOMS = ("clip", "optim", "range_test", "rules", "schedule")
 __all__ = [
+    "Diagnosis",
     "Finding",
     "Intervention",
     "LRFinding",
@@ -52,6 +57,7 @@ __all__ = [
     "Schedule",
     "Trial",
     "clip",
+    "diagnose",
     "find_lr",
     "log",
     "optim",

@@ -110,6 +110,37 @@ def lr(ctx: click.Context, program: tuple[str, ...], module: str | None, **optio
 @cli.command(context_settings=SETTINGS)
 @PROGRAM
 @MODULE
+@click.option("--fix", is_flag=True, help="Show the changes to your file that were seen to help; nothing is written.")
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Name what is wrong with a training, point at the line, prove it by replay.
+
+    Without a program it examines the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.doctor_command import run_doctor
+
+    ctx.exit(run_doctor(_argv(program, module) or [_example()], **options))
+
+
+@cli.command()
+@click.argument("code", required=False)
+@LANG
+@click.pass_context
+def explain(ctx: click.Context, code: str | None, lang: str | None) -> None:
+    """Tell what a finding's CODE means: the fault, its test, what looks alike, the mending. Without one, list all."""
+    from leonui.doctor_command import run_explain
+
+    ctx.exit(run_explain(code, lang))
+
+
+@cli.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
 @RUNS
 @click.pass_context
 def watch(ctx: click.Context, program: tuple[str, ...], module: str | None, place: str | None) -> None:

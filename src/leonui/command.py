@@ -33,7 +33,7 @@ def run_climb(argv: list[str], *, lang: str | None, as_json: bool, place: str | 
     """The command ``leonui climb``; returns its exit code."""
     try:
         program = Program.parse(argv)
-        _settle(place)
+        settle(place)
         return _climb(program, lang or language(), as_json, options)
     except ValueError as error:
         return fail(str(error), 2)
@@ -48,7 +48,7 @@ def _climb(program: Program, lang: str, as_json: bool, options: dict[str, Any]) 
     steps, seconds = options["budget"]
     wishes = Wishes(steps, seconds, options["seeds"], options["metric"], options["goal"])
     ascent = Climb(program, runs.create("climb"), wishes)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         with (
             TerminalGuide(lang, quiet=as_json) as guide,
@@ -88,7 +88,7 @@ def run_lr(argv: list[str], *, lang: str | None, as_json: bool, place: str | Non
         asked = Wishes(**wishes, **({"budget": options["budget"]} if options["budget"] else {}))
         if asked.weight_decay == "auto":
             need_optuna()
-        _settle(place)
+        settle(place)
         folder = runs.create("lr")
         job = Ramp(program, folder) if options["method"] == "ramp" else Job(program, folder, asked)
         return _search(job, lang or language(), as_json, options)
@@ -102,7 +102,7 @@ def _search(job: Any, lang: str, as_json: bool, options: dict[str, Any]) -> int:
     from leonui.report import rate_page
     from leonui.trial.runner import Runner
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         with (
             TerminalGuide(lang, quiet=as_json) as guide,
@@ -126,7 +126,8 @@ def _search(job: Any, lang: str, as_json: bool, options: dict[str, Any]) -> int:
     return 0 if job.complete and result["lr"] else 1
 
 
-def _interrupt(*_: object) -> None:
+def interrupt(*_: object) -> None:
+    """A signal asks to end: as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
@@ -147,7 +148,7 @@ def run_watch(argv: list[str], place: str | None) -> int:
         program = Program.parse(argv)
     except ValueError as error:
         return fail(str(error), 2)
-    _settle(place)
+    settle(place)
     folder = runs.create("watch")
     process = launch(program, Plan(str((folder / "trials" / "watch").absolute())), own=False, threads=True)
     code = _wait(process)
@@ -169,7 +170,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 def list_runs(place: str | None, as_json: bool) -> int:
     """The command ``leonui runs``."""
-    _settle(place)
+    settle(place)
     lines = []
     for folder in runs.every():
         result = runs.read_result(folder)
@@ -215,7 +216,7 @@ def write_report_of(run: str, place: str | None, output: str | None, lang: str |
     """The command ``leonui report``."""
     from leonui.report import climb_page, rate_page
 
-    _settle(place)
+    settle(place)
     try:
         folder = runs.find(run)
     except ValueError as error:
@@ -264,6 +265,7 @@ def draw_schedule(spec: str, lr: float, steps: int | None, output: str | None, a
     return 0
 
 
-def _settle(place: str | None) -> None:
+def settle(place: str | None) -> None:
+    """Where runs live from now on, if a place was named."""
     if place:
         os.environ["LEONUI_RUNS"] = place

@@ -11,8 +11,29 @@ CLASSES = ("is", "caused by", "consistent with")
 
 
 @dataclass(frozen=True)
+class Proof:
+    """Two trainings from the same weights on the same batches: ``control`` as it is, ``changed`` with the ``change``.
+
+    ``gain``: by how much the change lowers the loss at the end, the mean over batches, and its 95% interval;
+    ``tried``: for each change that was tried, in words, its loss at the end, None where it broke; ``suffices``: those
+    that are as good.
+    """
+
+    change: str
+    control: tuple[float, ...]
+    changed: tuple[float, ...]
+    gain: float
+    interval: tuple[float, float]
+    steps: int
+    tried: dict[str, float | None] = field(default_factory=dict)
+    suffices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """One fault; ``message`` is a template in English, filled in from ``evidence`` and translated when it is said.
+
+    ``fix`` says what to do; ``fixes`` are lines of code that do it, templates as well.
 
     >>> Finding("NO-STEP", "is", "{steps} steps were made", {"steps": 0}).say()
     '0 steps were made'
@@ -25,6 +46,8 @@ class Finding:
     fix: str = ""
     file: str | None = None
     line: int | None = None
+    fixes: tuple[str, ...] = ()
+    proof: Proof | None = None
 
     def __post_init__(self) -> None:
         if self.verdict not in CLASSES:
@@ -52,6 +75,7 @@ class Finding:
             "template": self.message,
             "fix": self.remedy(),
             "fix_template": self.fix,
+            "fixes": [fix.format(**self.evidence) for fix in self.fixes],
         }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from leonui.rate.patch import patch
+from leonui.patch import patch
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

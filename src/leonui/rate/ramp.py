@@ -12,8 +12,8 @@ from typing import Any
 from leonui.doctor.ending import trouble
 from leonui.finding import Finding
 from leonui.machine import machine
+from leonui.patch import patch
 from leonui.range_test import RULES, end, smoothed
-from leonui.rate.patch import patch
 from leonui.rate.result import head, place
 from leonui.record import Record
 from leonui.schedule import ramp

@@ -11,8 +11,8 @@ from leonui.finder import Estimate, told
 from leonui.finder.estimate import SURE
 from leonui.finder.status import REFUSED
 from leonui.machine import machine
+from leonui.patch import patch
 from leonui.rate.notes import remarks
-from leonui.rate.patch import patch
 from leonui.record import Record
 from leonui.runs import shown
 from leonui.words import mark

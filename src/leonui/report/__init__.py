@@ -7,11 +7,12 @@ from typing import Any
 
 from leonui.record import Record
 from leonui.report import climb as _climb
+from leonui.report import doctor as _doctor
 from leonui.report import rate as _rate
 from leonui.report.page import render
 from leonui.report.rate import rate_figure as rate_figure
 
-__all__ = ["climb_page", "rate_figure", "rate_page"]
+__all__ = ["climb_page", "doctor_page", "rate_figure", "rate_page"]
 
 
 def climb_page(result: Mapping[str, Any], baseline: Record, climb: Record | None = None) -> str:
@@ -22,3 +23,8 @@ def climb_page(result: Mapping[str, Any], baseline: Record, climb: Record | None
 def rate_page(result: Mapping[str, Any]) -> str:
     """The whole report of a search for a learning rate as one HTML document, from the result of ``leonui lr``."""
     return render("rate.html.j2", lang=result.get("lang"), **_rate.content(result))
+
+
+def doctor_page(result: Mapping[str, Any]) -> str:
+    """The whole report of a visit as one HTML document, from the result of ``leonui doctor``."""
+    return render("doctor.html.j2", lang=result.get("lang"), **_doctor.content(result))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from leonui.schedule import Schedule, constant, ramp
 
 ANCHORS = ("script", "base", "absolute")
+TREATMENTS = (
+    "standardised inputs", "shuffled inputs", "training mode", "eval mode", "raw loss", "averaged gradients",
+    "fresh weights", "no dropout", "no clipping", "cleared gradients",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,35 @@ class Swap:
 
 
 @dataclass(frozen=True)
+class Treat:
+    """What else is changed: by names of TREATMENTS, the weight ``decay`` of all groups, steps to ``skip``."""
+
+    names: tuple[str, ...] = ()
+    decay: float | None = None
+    skip: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.names) - set(TREATMENTS):
+            raise ValueError(f"treatment {', '.join(sorted(unknown))} is not known; choose of {', '.join(TREATMENTS)}")
+
+    def __and__(self, other: Treat) -> Treat:
+        names = (*self.names, *(name for name in other.names if name not in self.names))
+        return Treat(names, self.decay if other.decay is None else other.decay, other.skip or self.skip)
+
+    def __str__(self) -> str:
+        decay = [] if self.decay is None else [f"weight decay {self.decay:.3g}"]
+        skip = [f"without step {', '.join(map(str, self.skip))}"] if self.skip else []
+        return ", ".join([*self.names, *decay, *skip])
+
+
+@dataclass(frozen=True)
 class Intervention:
     """What to change, from the moment it comes into force; the empty one changes nothing.
 
-    lr: a LearningRate; clip: the largest global gradient norm; zero_grad: clear the gradients that a step has used;
-    optimizer: a Swap; seed: an offset on every seed that the script sets; weights: a file of weights to put in place;
-    stop: end after so many optimizer steps; coast: then record the loss of so many further batches at fixed weights;
-    glide: after that, go on to the script's own end at fixed weights, computing only what it does not train on.
+    lr: a LearningRate; clip: the largest global gradient norm; optimizer: a Swap; seed: an offset on every seed that
+    the script sets; weights: a file of weights to put in place; stop: end after so many optimizer steps; coast: then
+    record the loss of so many further batches at fixed weights; glide: after that, go on to the script's own end at
+    fixed weights, computing only what it does not train on; treat: what else is changed, a Treat.
 
     >>> str(scale(0.1) & clip(1.0))
     'lr x 0.1, gradient norm clipped at 1'
@@ -67,13 +93,13 @@ class Intervention:
 
     lr: LearningRate | None = None
     clip: float | None = None
-    zero_grad: bool = False
     optimizer: Swap | None = None
     seed: int | None = None
     weights: str | None = None
     stop: int | None = None
     coast: int = 0
     glide: bool = False
+    treat: Treat = field(default_factory=Treat)
 
     def __post_init__(self) -> None:
         if self.clip is not None and not self.clip > 0:
@@ -86,19 +112,20 @@ class Intervention:
         """Both at once; where both say the same thing, the right one decides."""
         default = Intervention()
         said = {f.name: getattr(other, f.name) for f in fields(other)}
-        return replace(self, **{name: value for name, value in said.items() if value != getattr(default, name)})
+        both = replace(self, **{name: value for name, value in said.items() if value != getattr(default, name)})
+        return replace(both, treat=self.treat & other.treat)
 
     def __str__(self) -> str:
         parts = [
             self.optimizer and str(self.optimizer),
             self.lr and str(self.lr),
             self.clip and f"gradient norm clipped at {self.clip:.3g}",
-            self.zero_grad and "gradients cleared after each step",
             self.seed is not None and f"seeds + {self.seed}",
             self.weights and "weights put in place",
             self.stop is not None and f"stop after {self.stop} steps",
             self.coast and f"coast {self.coast} batches",
             self.glide and "glide to the end",
+            str(self.treat),
         ]
         return ", ".join(part for part in parts if part) or "as it is"
 
@@ -112,6 +139,8 @@ class Intervention:
             said["lr"] = {"schedule": self.lr.schedule.to_json(), "of": self.lr.of}
         if self.optimizer:
             said["optimizer"] = {"name": self.optimizer.name, "settings": self.optimizer.settings}
+        if "treat" in said:
+            said["treat"] = asdict(self.treat)
         return json.dumps(said)
 
     @classmethod
@@ -122,6 +151,8 @@ class Intervention:
             raise ValueError(f"an intervention has no {', '.join(sorted(unknown))}; see leonui.Intervention")
         if lr := said.get("lr"):
             said["lr"] = LearningRate(Schedule.from_json(lr["schedule"]), lr["of"])
+        if treat := said.get("treat"):
+            said["treat"] = Treat(tuple(treat["names"]), treat["decay"], tuple(treat["skip"]))
         if swap := said.get("optimizer"):
             said["optimizer"] = Swap(**swap)
         return cls(**said)
@@ -145,3 +176,8 @@ def ramped(low: float, high: float, steps: int) -> Intervention:
 def clip(norm: float) -> Intervention:
     """Gradients scaled down to a global norm of at most ``norm``."""
     return Intervention(clip=norm)
+
+
+def treated(*names: str, decay: float | None = None, skip: tuple[int, ...] = ()) -> Intervention:
+    """Treatments by their names, another weight decay, steps that are left out."""
+    return Intervention(treat=Treat(names, decay, skip))

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from leonui.trial.intervention import Intervention, LearningRate, Swap
 from leonui.trial.probe.compiled import eager
 from leonui.trial.probe.tensors import gradients, total_norm, weights
+from leonui.trial.probe.treat import Treatment
 
 _save = torch.save  # as it is before a trial's own saving is put aside
 
@@ -19,14 +20,18 @@ _save = torch.save  # as it is before a trial's own saving is put aside
 class Act:
     """One Intervention in force; ``rates`` are those it last put in place, none if it leaves them alone.
 
-    base: gives the base rates of an optimizer's groups.
+    base: gives the base rates of an optimizer's groups; treatment: what else is changed, if anything is.
     """
 
-    def __init__(self, leg: Intervention, base: Callable[[Optimizer], list[float]]):
-        self.leg, self._bases = leg, base
+    def __init__(self, leg: Intervention, base: Callable[[Optimizer], list[float]], treatment: Treatment | None = None):
+        self.leg, self._bases, self.treatment = leg, base, treatment
         self.rates: list[float] = []
         self._base: dict[int, float] = {}
         self._stand_ins: dict[int, Optimizer] = {}
+
+    def treats(self, name: str) -> bool:
+        """Whether a treatment is in force."""
+        return self.treatment is not None and name in self.treatment.names
 
     @torch._disable_dynamo(recursive=False)
     def step(
@@ -36,14 +41,26 @@ class Act:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         t: int,
+        micro: int = 1,
     ) -> Any:
-        """Step number ``t`` (from 0) of the optimizer; the script finds its learning rates as it left them."""
+        """Step number ``t`` (from 0) of the optimizer; the script finds its learning rates as it left them.
+
+        micro: over how many backward passes its gradients were added up.
+        """
+        if t + 1 in self.leg.treat.skip:
+            return evaluate(args, kwargs)
+        if self.treatment:
+            self.treatment.step(optimizer, micro)
         if self.leg.optimizer:
             walk, args = self._stand_in(optimizer, self.leg.optimizer).step, ()
             args, kwargs = tuple(filter(None, [_closure(args, kwargs)])), {}
         if self.leg.clip:
             args, kwargs = self._clipped(optimizer, args, kwargs)
         found = [group["lr"] for group in optimizer.param_groups]
+        decays = [group.get("weight_decay") for group in optimizer.param_groups]
+        if self.leg.treat.decay is not None:
+            for group in optimizer.param_groups:
+                group["weight_decay"] = self.leg.treat.decay
         if self.leg.lr:
             self.rates = self._rates(self.leg.lr, optimizer, t)
             _put(optimizer, self.rates)
@@ -52,7 +69,10 @@ class Act:
         finally:
             if self.leg.lr:
                 _restore(optimizer, found)
-            if self.leg.zero_grad:
+            if self.leg.treat.decay is not None:
+                for group, decay in zip(optimizer.param_groups, decays, strict=True):
+                    group["weight_decay"] = decay
+            if self.treats("cleared gradients"):
                 optimizer.zero_grad()
 
     @eager

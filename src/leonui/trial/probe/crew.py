@@ -38,7 +38,7 @@ class Crew:
         self._held += [optimizer] if self._hold else []
         return self._indices[name]
 
-    def index(self, optimizer: Optimizer) -> int:
+    def index(self, optimizer: Optimizer | None) -> int:
         """Its number; -1 if it is not known."""
         return self._indices.get(id(optimizer), -1)
 

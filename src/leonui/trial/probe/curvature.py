@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,12 @@ from torch.optim import Optimizer
 from leonui.trial.probe.tensors import weights
 
 PRODUCTS = 8  # Hessian-vector products of one measurement
+
+
+def measured(optimizers: Iterable[Optimizer], loss: torch.Tensor, factor: float) -> Iterator[dict[str, Any]]:
+    """What each optimizer's curvature is, for the record."""
+    for index, optimizer in enumerate(optimizers):
+        yield {"optimizer": index, **measure(optimizer, loss, factor)}
 
 
 def measure(optimizer: Optimizer, loss: torch.Tensor, scale: float = 1.0) -> dict[str, Any]:

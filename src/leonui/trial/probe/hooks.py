@@ -56,9 +56,16 @@ class Hooks:
         for cls in [lr_scheduler.LRScheduler, *_descendants(lr_scheduler.LRScheduler)]:
             if "step" in vars(cls):
                 self._wrap(cls, "step", self._schedule)
+        self._wrap(Optimizer, "zero_grad", self._clear)
+        self._wrap(torch.nn.Module, "zero_grad", self._clear)
+        for name in ("clip_grad_norm_", "clip_grad_value_"):
+            self._wrap(torch.nn.utils, name, self._clip)
+        for name in ("dropout", "dropout2d", "batch_norm"):
+            self._wrap(F, name, self._mode)
         self._wrap(lr_scheduler.LRScheduler, "__init__", self._construct_schedule)
         self._wrap(lr_scheduler.LRScheduler, "_initial_step", self._begin_schedule)
         self._wrap(torch.amp.grad_scaler.GradScaler, "scale", self._scale)
+        self._wrap(torch.amp.grad_scaler.GradScaler, "unscale_", self._unscale)
         self._wrap(torch.amp.grad_scaler.GradScaler, "step", self._scaler_step)
 
     def detach(self) -> None:
@@ -116,6 +123,8 @@ class Hooks:
         probe = self.probe
 
         def loss(*args: Any, **kwargs: Any) -> Any:
+            if probe.act.treatment is not None:
+                args = probe.act.treatment.loss(original.__name__, args, kwargs)
             value = original(*args, **kwargs)
             if not torch.compiler.is_compiling():
                 probe.loss(original.__name__, args, kwargs, value)
@@ -147,6 +156,48 @@ class Hooks:
             self.probe.schedule_steps = steps
 
         return _initial_step
+
+    def _clear(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def zero_grad(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.probe.deaf():
+                self.probe.meter.exam.order.clears()
+            return original(owner, *args, **kwargs)
+
+        return zero_grad
+
+    def _clip(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        probe = self.probe
+
+        def clip(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+            if probe.act.treats("no clipping"):
+                return torch.zeros(())
+            norm = original(parameters, *args, **kwargs)
+            most = args[0] if args else kwargs.get("max_norm", kwargs.get("clip_value"))
+            probe.clipped(norm, float(most or 0.0))
+            return norm
+
+        return clip
+
+    def _mode(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        training = inspect.signature(original).parameters
+        at, probe = list(training).index("training"), self.probe
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            if not torch.compiler.is_compiling():
+                given = kwargs.get("training", args[at] if len(args) > at else training["training"].default)
+                probe.meter.exam.modes.called(bool(given))
+                if probe.act.treats("no dropout") and "dropout" in original.__name__:
+                    args, kwargs = args[:at], {**kwargs, "training": False}
+            return original(*args, **kwargs)
+
+        return function
+
+    def _unscale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def unscale_(scaler: Any, *args: Any, **kwargs: Any) -> Any:
+            self.probe.meter.exam.order.unscales()
+            return original(scaler, *args, **kwargs)
+
+        return unscale_
 
     def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def scale(scaler: Any, outputs: Any) -> Any:

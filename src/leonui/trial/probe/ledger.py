@@ -17,7 +17,7 @@ ON_CPU, ON_DEVICE = (
     0.05,
     0.5,
 )  # seconds that a row may wait: written one by one they would cost a small step half its time
-FACTS = ("optimizer", "scheduler", "trailhead")
+FACTS = ("optimizer", "scheduler", "clip", "trailhead")
 
 
 class Ledger:

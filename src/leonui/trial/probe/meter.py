@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from leonui.trial.probe.exam import Exam
 from leonui.trial.probe.stale import StaleGradient
 from leonui.trial.probe.targets import Targets
 from leonui.trial.probe.tensors import gradients, total_norm, weights
@@ -70,21 +71,32 @@ class Meter:
     def __init__(self) -> None:
         self.clock = Clock()
         self.targets = Targets()
-        self._norm, self._ratio, self._target = (Gauge(self.clock, first) for first in (3, 3, 20))
+        self.exam = Exam()
+        self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
         self._before: list[torch.Tensor] | None = None
         self.wants_targets = True
         self._steps = 0
 
-    def before_backward(self) -> None:
-        """Gradients are about to be added to."""
+    def before_backward(self, scaled: bool) -> None:
+        """Gradients are about to be added to: those of a loss that a GradScaler has scaled, or not."""
+        self.exam.order.backward(scaled)
+        self.exam.modes.trains()
         for stale in self._stale.values():
             stale.before_backward()
 
-    def see_targets(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
-        """A loss function was given these targets, and returned ``value``."""
+    def trained_on(self, loss: torch.Tensor) -> None:
+        """Backward begins on this loss."""
+        self.targets.trained_on(loss)
+        self.exam.losses.trained_on(loss)
+
+    def see_targets(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str = ""
+    ) -> None:
+        """A loss function was given these targets at ``place``, and returned ``value``."""
         self.wants_targets, began = False, perf_counter()
         self.targets.see(name, args, kwargs, value)
+        self.exam.losses.see(name, args, kwargs, value, place)
         self._target.took(perf_counter() - began)
 
     def before_step(self, optimizer: Optimizer, index: int, row: dict[str, Any]) -> None:
@@ -96,6 +108,11 @@ class Meter:
             self._stale[index] = StaleGradient()
         if self._stale[index].at_step(optimizer):
             row["stale"] = True
+        self.exam.order.before_step(optimizer, index, row)
+        if steps >= self._reach.asks and self._reach.due(steps):
+            began = perf_counter()
+            self.exam.moved.look(optimizer)
+            self._reach.took(perf_counter() - began)
         if steps >= self._norm.asks and self._norm.due(steps):
             began = perf_counter()
             row["grad_norm"] = self._unscaled_norm(optimizer)
@@ -113,11 +130,20 @@ class Meter:
         began = perf_counter()
         norm = total_norm(self._before)
         torch._foreach_sub_(self._before, [p.detach() for p in weights(optimizer)])
+        lost = _unmoved(self._before)
         moved, self._before = total_norm(self._before), None
         row["update_ratio"] = None if moved is None or norm is None else moved / (norm + 1e-12)
+        row["weight_norm"] = norm
+        row["lost"] = lost
         self._ratio.took(self._copying + perf_counter() - began)
 
     @staticmethod
     def _unscaled_norm(optimizer: Optimizer) -> torch.Tensor | None:
         norm, scale = total_norm(gradients(optimizer)), getattr(optimizer, "grad_scale", None)
         return norm if norm is None or scale is None else norm / scale
+
+
+def _unmoved(moves: list[torch.Tensor]) -> float | None:
+    """The share of the weights in half precision that a step did not move; None where there are none."""
+    low = [move for move in moves if move.dtype in (torch.bfloat16, torch.float16) and move.numel()]
+    return sum(float((move == 0).sum()) for move in low) / sum(map(torch.Tensor.numel, low)) if low else None

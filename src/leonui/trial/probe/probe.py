@@ -21,13 +21,16 @@ from leonui.trial.probe.act import Act, evaluate, keep_weights, put_weights
 from leonui.trial.probe.aside import Aside
 from leonui.trial.probe.course import NOTHING, Course
 from leonui.trial.probe.crew import Crew, peak_rate
-from leonui.trial.probe.curvature import measure
+from leonui.trial.probe.curvature import measured
 from leonui.trial.probe.glide import Glide
 from leonui.trial.probe.guard import StopTraining, guarded
 from leonui.trial.probe.hooks import places
 from leonui.trial.probe.ledger import Ledger, record_path
+from leonui.trial.probe.losses import summed
 from leonui.trial.probe.meter import Meter, weights
 from leonui.trial.probe.rewind import Rewind
+from leonui.trial.probe.scaled import Scaled
+from leonui.trial.probe.treat import Treatment
 from leonui.trial.snapshot import Snapshot
 
 SWALLOWED = 50  # so often a script may swallow the order to stop before its process is ended without ceremony
@@ -47,11 +50,11 @@ class Probe:
         self.snapshot = Snapshot(plan.camp)
         self.glide, self.aside = Glide(), Aside()
         self._rewind: Rewind | None = None
-        self.schedule_steps = self.walked = self.backwards = self.stops = 0
+        self.schedule_steps = self.scheduled_steps = self.walked = self.backwards = self.stops = 0
         self.asleep, self._inside, self.micro = False, False, 1
         self.reason = "done"
         self._lost: list[torch.Tensor | float] = []
-        self._unscaled: tuple[int, torch.Tensor] | None = None
+        self._scaled = Scaled()
         self._thread: int | None = None
         self.aside.begin(self.plan)
 
@@ -78,11 +81,12 @@ class Probe:
     def scheduled(self, scheduler: Any, place: str) -> None:
         """A learning-rate scheduler was made at ``place``."""
         if not self.deaf():
-            self.ledger.event("scheduler", name=type(scheduler).__name__, place=place)
+            index = self.crew.index(getattr(scheduler, "optimizer", None))
+            self.ledger.event("scheduler", name=type(scheduler).__name__, place=place, optimizer=index)
 
     def scaled(self, scaled: torch.Tensor, loss: torch.Tensor) -> None:
         """A GradScaler made a scaled copy of the loss."""
-        self._unscaled = (id(scaled), loss.detach())
+        self._scaled.note(scaled, loss)
         self.meter.targets.renamed(loss, scaled)
 
     @guarded(otherwise=True)
@@ -94,11 +98,15 @@ class Probe:
         if self.ledger.passes:
             self.ledger.close_validation(self.course.tick)
         self.backwards += 1
-        self._measure(tensors)
-        self.meter.before_backward()
+        step = self.course.taken(self.course.tick + 1)
+        if step in self.plan.curvature and not self._lost and isinstance(tensors, torch.Tensor):
+            for seen in measured(self.crew.alive, tensors, self._scaled.factor(tensors) / self.micro):
+                self.ledger.event("curvature", step=step, **seen)
+        self.meter.before_backward(self._scaled.known(tensors))
         for tensor in (tensors,) if isinstance(tensors, torch.Tensor) else tensors:
             if tensor.numel() == 1:
-                self._lost.append(self._plain(tensor))
+                self.meter.trained_on(tensor)
+                self._lost.append(self.ledger.number(self._scaled.plain(tensor)))
         skip = self.course.leg is not NOTHING and self._ahead() != "train" and not self._waits()
         if skip:
             self.crew.provide_gradients()
@@ -113,13 +121,17 @@ class Probe:
         if torch.is_grad_enabled():
             if self.meter.wants_targets:
                 with self.meter.clock:
-                    self.meter.see_targets(name, args, kwargs, value)
+                    self.meter.see_targets(name, args, kwargs, value, places(3, 1)[0])
         else:
             with self.meter.clock:
-                given = args[0] if args else kwargs.get("input")
-                count = len(given) if isinstance(given, torch.Tensor) and given.ndim else 1
-                total = value.detach().float().mean() * (1 if kwargs.get("reduction") == "sum" else count)
-                self.ledger.validation(places(3, 2), total, count)
+                self.ledger.validation(places(3, 2), *summed(args, kwargs, value))
+                self.meter.exam.modes.validates()
+
+    @guarded()
+    def clipped(self, norm: Any, most: float) -> None:
+        """Gradients were clipped to ``most``."""
+        if self.meter.exam.order.clips(norm, most):
+            self.ledger.event("clip", place=places(4, 1)[0], most=most)
 
     @guarded()
     def skipped(self, optimizer: Optimizer) -> None:
@@ -145,20 +157,12 @@ class Probe:
             elif "phase" in row:
                 result = evaluate(args, kwargs)
             else:
-                result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1)
+                result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1, outside)
         finally:
             self._inside = False
         if row is not None:
             self._after(optimizer, row, outside)
         return result
-
-    def _measure(self, tensors: Any) -> None:
-        """The curvature, where the plan asks for it; a loss that cannot be differentiated twice has none."""
-        step = self.course.taken(self.course.tick + 1)
-        if step in self.plan.curvature and not self._lost and isinstance(tensors, torch.Tensor):
-            for index, optimizer in enumerate(self.crew.alive):
-                seen = measure(optimizer, tensors, self._magnified(tensors) / self.micro)
-                self.ledger.event("curvature", step=step, optimizer=index, **seen)
 
     def log(self, values: dict[str, Any]) -> None:
         """Numbers that the script reports itself."""
@@ -202,15 +206,13 @@ class Probe:
 
     def _trailhead(self, optimizer: Optimizer) -> None:
         self.constructed(optimizer, "")
+        self.meter.exam.begin(optimizer)
+        self._act()
         self.meter.clock.start()
         self.ledger.event(
-            "trailhead",
-            pid=os.getpid(),
-            place=places(4, 1)[0],
-            unforkable=Snapshot.unforkable(),
-            threads=torch.get_num_threads(),
-            lr=self.crew.base(optimizer),
-        )
+            "trailhead", pid=os.getpid(), place=places(4, 1)[0], unforkable=Snapshot.unforkable(),
+            threads=torch.get_num_threads(), lr=self.crew.base(optimizer),
+        )  # fmt: skip
         self._put_weights()
         if self.plan.hold:
             self._hold()
@@ -222,6 +224,7 @@ class Probe:
             row["micro"] = self.micro = len(losses)
         if self.schedule_steps:
             row["scheduler"] = self.schedule_steps
+            self.scheduled_steps += self.schedule_steps
         self._lost, self.schedule_steps = [], 0
         self.ledger.row(row)
 
@@ -237,15 +240,21 @@ class Probe:
             self.stop("stopped")
 
     def _enter(self) -> None:
-        self.act = Act(self.course.leg, self.crew.base)
+        self._act()
         self.ledger.silent = bool(self.course.ahead)
         self._put_weights()
         if self.course.over:
             self._leave()
 
+    def _act(self) -> None:
+        leg = self.course.leg
+        self.act = Act(
+            leg, self.crew.base, Treatment(leg.treat.names, self.meter.exam.anatomy) if leg.treat.names else None
+        )
+
     def _put_weights(self) -> None:
-        if self.course.leg.weights:
-            put_weights(self.crew.alive, self.course.leg.weights)
+        if path := self.course.leg.weights:
+            put_weights(self.crew.alive, path)
 
     def _hold(self) -> None:
         """Wait for orders; each of them makes a branch: this same process, carrying on under another plan."""
@@ -293,7 +302,10 @@ class Probe:
             seconds=self.meter.clock.elapsed,
             probe_seconds=self.meter.clock.spent,
             **self.meter.targets.summary(),
+            **self.meter.exam.summary(),
             **self.glide.summary(),
+            **(self.act.treatment.summary() if self.act.treatment else {}),
+            scheduler=self.scheduled_steps + self.schedule_steps,
         )
         self.asleep = True
 
@@ -331,16 +343,6 @@ class Probe:
 
     def _complete(self) -> bool:
         return self.course.complete(len(self.crew))
-
-    def _plain(self, loss: torch.Tensor) -> torch.Tensor | float:
-        self.meter.targets.trained_on(loss)
-        unscaled = self._unscaled is not None and self._unscaled[0] == id(loss)
-        return self.ledger.number(self._unscaled[1] if unscaled and self._unscaled else loss)
-
-    def _magnified(self, loss: torch.Tensor) -> float:
-        """By how much a GradScaler made a loss larger."""
-        plain = self._unscaled[1] if self._unscaled and self._unscaled[0] == id(loss) else loss
-        return loss.item() / (plain.item() or 1.0) if plain is not loss else 1.0
 
     def _waits(self) -> bool:
         """Where ranks wait for each other inside backward it is not left out, unless nothing is computed anyway."""

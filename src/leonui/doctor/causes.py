@@ -1,0 +1,104 @@
+"""From what helped to what is wrong: the cause is the change that suffices and that the record gives a reason for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leonui.doctor.case import AS_IT_IS, Case
+from leonui.doctor.panel import SPIKE, Panel, odd_inputs
+from leonui.trial.intervention import Intervention, scale
+
+# Tuned on the development workloads of bench/faults, then frozen.
+HELPS = 0.06  # of the achievable progress that a change must gain in a short training to be tried on the whole run
+CLEARLY = 0.1  # by how much a change must be ahead of the best rate to be the cause where nothing else speaks for it
+SUFFICES = 0.7  # of the best gain
+SPEAKS = 0.3  # of the best gain, where the record shows what the change would mend
+HORIZON = 0.35  # the best rate falls as the length of a run to this power (Bjorck et al., ICLR 2025)
+HIGH, LOW = 0.4, 3.0  # factors beyond which a rate is worth a whole run
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A cause that the panel speaks for: the finding's code, the change that would mend it, what that gains."""
+
+    code: str
+    name: str
+    change: Intervention
+    gain: float
+    factor: float = 1.0
+    enough: float = SUFFICES
+
+
+def suspicion(case: Case, panel: Panel) -> Suspicion | None:
+    """The cause to prove on the whole run; None where nothing would help."""
+    rate = _rate(case, panel)
+    others = [found for name in panel.outcomes if (found := _other(case, panel, name))]
+    known = [found for found in (*others, rate) if found and found.gain >= HELPS]
+    most = max((found.gain for found in known), default=0.0)
+    return next((found for found in known if found.gain >= found.enough * most), None)
+
+
+def _rate(case: Case, panel: Panel) -> Suspicion | None:
+    """Whether another rate would help, with the law by which the best one falls for a longer run."""
+    best = panel.best_rate
+    whole = best * (case.short / case.steps) ** HORIZON
+    gain = panel.gain(panel.of(best))
+    if best <= HIGH or (best < 1 and not math.isfinite(panel.control.loss)):
+        return Suspicion("LR-HIGH", panel.rates[best], scale(whole), gain, 1 / whole)
+    if whole >= LOW:
+        return Suspicion("LR-LOW", panel.rates[best], scale(whole), gain, whole)
+    return None
+
+
+def _other(case: Case, panel: Panel, name: str) -> Suspicion | None:
+    if name not in REASONS:
+        return None
+    code, reason = REASONS[name]
+    outcome = panel.outcomes[name]
+    gain = panel.gain(outcome)
+    ahead = gain - panel.gain(panel.of(panel.best_rate))
+    if reason is _always:
+        return Suspicion(code, name, outcome.change, gain, enough=SPEAKS)
+    if reason(case, panel) or (ahead >= CLEARLY and name != "gradients clipped"):
+        return Suspicion(code, name, outcome.change, gain)
+    return None
+
+
+def _spiked(case: Case, panel: Panel) -> bool:
+    """Whether gradients spike at the best rate, too: where they do not, the rate was too high."""
+    return panel.of(panel.best_rate).spikes > SPIKE
+
+
+def _oddly_scaled(case: Case, panel: Panel) -> bool:
+    return odd_inputs(panel.outcomes.get("standardised inputs"))
+
+
+def _began_badly(case: Case, panel: Panel) -> bool:
+    """Whether the first loss is far above that of a constant prediction: weights as torch makes them begin near it."""
+    first = next(iter(case.record.losses()), math.nan)
+    return not first <= 2.0 * panel.bar
+
+
+def _always(case: Case, panel: Panel) -> bool:
+    return True
+
+
+# by the name of the change: the finding's code, and what in the record speaks for it
+REASONS: dict[str, tuple[str, Callable[[Case, Panel], bool]]] = {
+    "averaged gradients": ("ACCUMULATION", _always),
+    "no clipping": ("CLIPPING", _always),
+    "constant rate": ("SCHEDULE", _always),
+    "no weight decay": ("UNDERFITTING", _always),
+    "standardised inputs": ("INPUT-SCALE", _oddly_scaled),
+    "fresh weights": ("INIT", _began_badly),
+    "gradients clipped": ("EXPLODING", _spiked),
+}
+
+
+def sufficient(panel: Panel) -> tuple[str, ...]:
+    """All changes that gain about as much as the best one."""
+    gains = {name: panel.gain(outcome) for name, outcome in panel.outcomes.items() if name != AS_IT_IS}
+    most = max(gains.values(), default=0.0)
+    return tuple(name for name, gain in gains.items() if most and gain >= SUFFICES * most)

@@ -1,0 +1,52 @@
+"""What a fault is to the doctor: how it shows, what mends it in a replay, and what there is to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leonui.finding import Check, Finding
+from leonui.record import Record
+from leonui.trial.intervention import Intervention
+
+
+@dataclass(frozen=True)
+class About:
+    """What ``leonui explain`` tells: the fault, the test, what looks alike and is healthy, how to mend it, sources."""
+
+    fault: str
+    test: str
+    alike: str
+    mend: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault with an exact check: ``look`` reads a Record, ``repair`` is what mends it in a replay, if anything does.
+
+    ``look`` gives None where the Record cannot tell.
+    """
+
+    code: str
+    about: About
+    look: Callable[[Record], Check | None]
+    repair: Intervention | None = None
+
+
+def place(record: Record, event: str = "optimizer") -> tuple[str | None, int | None]:
+    """File and line of an event of the Record: where the optimizer was made, the first step, the clipping."""
+    return split(record.last(event).get("place", ""))
+
+
+def split(where: str) -> tuple[str | None, int | None]:
+    """The two parts of ``file:line``."""
+    file, _, line = where.rpartition(":")
+    return file or None, int(line) if line.isdigit() else None
+
+
+def found(
+    code: str, message: str, evidence: dict[str, object], fix: str, where: tuple[str | None, int | None]
+) -> Finding:
+    """A finding of an exact check."""
+    return Finding(code, "is", message, evidence, fix, *where)

@@ -1,0 +1,42 @@
+"""The faults that have an exact check, one file each, in the order in which they must be mended."""
+
+from leonui.doctor.faults import (
+    again,
+    alike,
+    clipping,
+    emptied,
+    loss_input,
+    loss_shape,
+    lost_updates,
+    masked,
+    mode,
+    no_gradient,
+    order,
+    ranks,
+    schedule,
+    sign,
+    skipped,
+    stale_gradient,
+    wrong_parameters,
+)
+
+FAULTS = (
+    emptied.FAULT,
+    wrong_parameters.FAULT,
+    no_gradient.FAULT,
+    stale_gradient.FAULT,
+    again.FAULT,
+    sign.FAULT,
+    loss_shape.FAULT,
+    loss_input.FAULT,
+    masked.FAULT,
+    mode.FAULT,
+    mode.BACK,
+    ranks.FAULT,
+    schedule.FAULT,
+    clipping.FAULT,
+    skipped.FAULT,
+    lost_updates.FAULT,
+    alike.FAULT,
+    order.FAULT,
+)

@@ -1,0 +1,44 @@
+"""Outputs and targets whose shapes differ, so that each output is compared with every target."""
+
+from __future__ import annotations
+
+from leonui.doctor.fault import About, Fault, found, split
+from leonui.finding import Check
+from leonui.record import Record
+from leonui.trial.intervention import treated
+from leonui.words import mark
+
+SHARE = 0.5
+
+
+def look(record: Record) -> Check | None:
+    """Whether an elementwise loss was given two shapes."""
+    losses = record.last("end").get("losses")
+    if not losses or not losses.get("calls"):
+        return None
+    said = mark("outputs and targets have the same shape where {function} needs it")
+    if losses.get("broadcast", 0) < SHARE * losses["calls"]:
+        return Check("LOSS-SHAPE", said, losses)
+    first, second = losses["shapes"]
+    evidence = {"function": losses["function"], "output": first, "target": second}
+    words = mark(
+        "{function} compares outputs of shape {output} with targets of shape {target}: every output with every target"
+    )
+    fix = mark("give both the same shape: output.squeeze(-1), or target.unsqueeze(-1)")
+    return Check("LOSS-SHAPE", said, losses, found(FAULT.code, words, evidence, fix, split(losses["place"])))
+
+
+FAULT = Fault(
+    "LOSS-SHAPE",
+    About(
+        mark(
+            "Outputs of shape (N, 1) and targets of shape (N) broadcast to (N, N): the network learns the mean of the"
+            " targets."
+        ),
+        mark("The shapes of the two arguments of an elementwise loss function are compared."),
+        mark("One target for all outputs, a single number."),
+        mark("Give both the same shape: output.squeeze(-1), or target.unsqueeze(-1)."),
+    ),
+    look,
+    treated("raw loss"),
+)

@@ -1,0 +1,38 @@
+"""Whether what is learned has anything to do with which target belongs to which input."""
+
+from __future__ import annotations
+
+import math
+
+from leonui.doctor.case import Case, ending, validated
+from leonui.record import Record
+
+NOTHING = 0.05  # of the first validation: so much of it a network can gain without looking at its input
+CALM = 3.0  # standard deviations
+
+
+def unlearned(case: Case) -> bool:
+    """Whether validation never became clearly better than a prediction without looking; without one, the training."""
+    passes = [loss for _, loss in case.record.validations(case.record.validation_site)]
+    if len(passes) > 2:
+        bar = min(passes[0], case.bar) if case.bar > 0 else passes[0]
+        return best_validation(case.record) > (1 - NOTHING) * bar
+    last = ending(case.record)
+    return bool(last) and sum(last) / len(last) > (1 - NOTHING) * case.bar
+
+
+def same(ours: Record, shuffled: Record) -> bool:
+    """Whether two runs came out alike, as far as validation can tell; without one, the training."""
+    if len(ours.validations(ours.validation_site)) > 2:
+        noise = max((both[1] for both in (validated(ours), validated(shuffled)) if both), default=0.0)
+        least = NOTHING * abs(best_validation(ours))
+        return abs(best_validation(ours) - best_validation(shuffled)) <= max(CALM * noise, least)
+    before, after = ending(ours), ending(shuffled)
+    ends = [sum(last) / len(last) for last in (before, after) if last]
+    return len(ends) == 2 and abs(ends[0] - ends[1]) <= NOTHING * abs(ends[0])
+
+
+def best_validation(record: Record) -> float:
+    """The lowest validation loss; not a number where there was none."""
+    passes = [loss for _, loss in record.validations(record.validation_site) if math.isfinite(loss)]
+    return min(passes, default=math.nan)

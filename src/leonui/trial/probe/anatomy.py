@@ -1,0 +1,68 @@
+"""The networks of a process: which modules own the parameters, what those are called, how they stand."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+UNLIKE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)  # what differs between training and eval
+
+
+class Anatomy:
+    """The outermost modules that own parameters; they are known without being kept alive, and nothing is hung on them.
+
+    A hook on a module of the script would be pickled and copied with it.
+    """
+
+    def __init__(self) -> None:
+        self._roots: list[weakref.ref[nn.Module]] = []
+        self._differs: list[bool] = []
+        self.layers = 0  # that differ between training and eval mode
+
+    def find(self) -> None:
+        """Look for them among all objects that there are."""
+        modules = [thing for thing in gc.get_objects() if issubclass(type(thing), nn.Module)]
+        inner = {id(child) for module in modules for child in module._modules.values() if child is not None}
+        roots = [m for m in modules if id(m) not in inner and next(m.parameters(), None) is not None]
+        self._roots = [weakref.ref(root) for root in roots]
+        self.layers = sum(_unlike(module) for root in roots for module in root.modules())
+        self._differs = [_trained(root) and any(map(_unlike, root.modules())) for root in roots]
+
+    @property
+    def roots(self) -> list[nn.Module]:
+        """Those that are still there."""
+        return [root for known in self._roots if (root := known()) is not None]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of them are still there."""
+        return bool(self._roots) and len(self.roots) == len(self._roots)
+
+    def named(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every parameter once, by its name; those of a second network with a number before it."""
+        seen: set[int] = set()
+        for number, root in enumerate(self.roots):
+            for name, parameter in root.named_parameters():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield (f"{number}:{name}" if number else name), parameter
+
+    @property
+    def modes(self) -> list[bool]:
+        """Whether each network that differs between training and eval mode, and is trained, is in training mode."""
+        both = zip(self._roots, self._differs, strict=True)
+        return [root.training for known, differs in both if differs and (root := known()) is not None]
+
+
+def _trained(root: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in root.parameters())
+
+
+def _unlike(module: nn.Module) -> bool:
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return module.p > 0
+    return isinstance(module, UNLIKE) or bool(getattr(module, "dropout", 0.0) and isinstance(module, nn.RNNBase))

@@ -1,0 +1,123 @@
+"""What a trial changes besides the update: what networks and loss functions are given, and how networks stand.
+
+A treatment is an experiment on a suspicion: if the loss falls with it and not without, the suspicion is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from leonui.trial.probe.anatomy import Anatomy
+
+LEAST = 1e-8  # a standard deviation below it is none
+
+
+class Treatment:
+    """Some of intervention.TREATMENTS, in force from now on in a process that is a trial's own."""
+
+    def __init__(self, names: tuple[str, ...], anatomy: Anatomy):
+        self.names, self._anatomy = names, anatomy
+        self._moments: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._call: Callable[..., Any] = nn.Module.__call__
+        if {"standardised inputs", "shuffled inputs", "training mode", "eval mode"} & {*names}:
+            self._meet_networks()
+        if "fresh weights" in names:
+            self._renew()
+        if {"standardised inputs", "shuffled inputs", "fresh weights"} & {*names}:
+            self._forget()
+
+    def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """What a loss function is given instead of its first argument."""
+        if "raw loss" not in self.names or len(args) < 1 or len(args) + len(kwargs) < 2:
+            return args
+        target = args[1] if len(args) > 1 else kwargs.get("target")
+        return (_raw(name, args[0], target), *args[1:])
+
+    def summary(self) -> dict[str, Any]:
+        """For the record: how the inputs were that were standardised."""
+        if not self._moments:
+            return {}
+        mean, deviation = next(iter(self._moments.values()))
+        at = deviation.flatten()
+        return {"inputs": {"mean": float(mean.abs().max()), "least": float(at.min()), "most": float(at.max())}}
+
+    def step(self, optimizer: torch.optim.Optimizer, micro: int) -> None:
+        """Gradients are about to be used that were added up over ``micro`` backward passes."""
+        if "averaged gradients" in self.names and micro > 1:
+            grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            torch._foreach_div_(grads, micro)
+
+    def _meet_networks(self) -> None:
+        call, roots = self._call, {id(root) for root in self._anatomy.roots}
+
+        def met(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if id(module) not in roots:
+                return call(module, *args, **kwargs)
+            return self._met(module, args, kwargs)
+
+        nn.Module.__call__ = met
+
+    def _met(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A network is called by the script."""
+        was = module.training
+        wanted = "training mode" in self.names if torch.is_grad_enabled() else "eval mode" not in self.names and was
+        if {"training mode", "eval mode"} & {*self.names} and wanted != was:
+            module.train(wanted)
+            try:
+                return self._call(module, *args, **kwargs)
+            finally:
+                module.train(was)
+        inputs = [
+            self._input(module, i, value) if isinstance(value, torch.Tensor) else value for i, value in enumerate(args)
+        ]
+        return self._call(module, *inputs, **kwargs)
+
+    def _input(self, module: nn.Module, at: int, x: torch.Tensor) -> torch.Tensor:
+        if "shuffled inputs" in self.names and x.ndim and len(x) > 1:
+            x = x.roll(len(x) // 2, 0)
+        if "standardised inputs" not in self.names or not x.is_floating_point() or x.ndim < 2:
+            return x
+        key = (id(module), at)
+        if key not in self._moments:
+            self._moments[key] = _moments(x.detach())
+        mean, deviation = self._moments[key]
+        return (x - mean) / deviation
+
+    def _renew(self) -> None:
+        """All layers begin as torch makes them."""
+        for root in self._anatomy.roots:
+            for module in root.modules():
+                if callable(reset := getattr(module, "reset_parameters", None)):
+                    reset()
+
+    def _forget(self) -> None:
+        """The gradient that is there is that of the inputs and weights before."""
+        for root in self._anatomy.roots:
+            for parameter in root.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.zero_()
+
+
+def _moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation by feature: a column of a table, a channel of a picture, an element of a step in time."""
+    kept = 1 if x.ndim in (2, 4, 5) else x.ndim - 1
+    over = [axis for axis in range(x.ndim) if axis != kept]
+    deviation = x.std(over, keepdim=True, unbiased=False)
+    return x.mean(over, keepdim=True), torch.where(deviation > LEAST, deviation, torch.ones_like(deviation))
+
+
+def _raw(name: str, x: torch.Tensor, target: Any) -> torch.Tensor:
+    """What the loss function wanted: logits for probabilities, logarithms for them, the shape of the targets."""
+    if name == "cross_entropy" and bool((x >= 0).all()) and bool(((x.sum(1) - 1).abs() < 1e-3).all()):
+        return x.clamp(min=1e-30).log()
+    if name == "nll_loss" and bool((x >= 0).all()):
+        return x.clamp(min=1e-30).log()
+    if name == "binary_cross_entropy_with_logits" and bool(((x > 0) & (x < 1)).all()):
+        return torch.logit(x, eps=1e-7)
+    if isinstance(target, torch.Tensor) and x.shape != target.shape and x.numel() == target.numel():
+        return x.reshape(target.shape) if target.is_floating_point() else x
+    return x

@@ -1,0 +1,170 @@
+"""The exact checks: each loop has one fault, and only that is found."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from leonui.doctor.explain import explain, known
+from leonui.doctor.fault import About
+from leonui.doctor.faults import FAULTS
+from leonui.doctor.words import ABOUT, WORDS
+from leonui.record import Record
+from leonui.trial.live import watch
+
+STEPS = 40
+FOUND = {
+    "healthy": set(),
+    "stale": {"STALE-GRADIENT"},
+    "emptied": {"CLEARED-EARLY"},
+    "twice": {"STEP-TWICE"},
+    "sign": {"LOSS-SIGN"},
+    "softmax": {"SOFTMAX-TWICE"},
+    "log_softmax": set(),  # harmless
+    "column": {"LOSS-SHAPE"},
+    "ignored": {"MASK"},
+    "validates": {"MODE"},
+    "evals": {"MODE"},
+    "frozen": set(),
+    "detached": {"NO-GRADIENT"},
+    "other": {"WRONG-PARAMETERS"},
+    "part": {"WRONG-PARAMETERS"},
+    "alike": {"INIT"},
+    "sorted": {"ORDER"},
+    "late clip": {"CLIPPING"},
+    "clip": set(),
+    "idle": {"SCHEDULE"},
+    "rises": {"SCHEDULE"},
+    "elsewhere": {"SCHEDULE"},
+    "stepped": set(),
+    "accumulates": set(),
+    "half": {"LOST-UPDATES"},
+    "dropout on purpose": set(),
+}
+DATA = torch.Generator().manual_seed(0)
+X = torch.randn(320, 6, generator=DATA)
+Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
+
+
+class Net(nn.Module):
+    def __init__(self, fault: str):
+        super().__init__()
+        self.fault = fault
+        self.first, self.drop, self.last = (
+            nn.Linear(6, 8),
+            nn.Dropout(0.0 if fault == "alike" else 0.2),
+            nn.Linear(8, 1 if fault == "column" else 3),
+        )
+        if fault == "alike":
+            for parameter in self.parameters():
+                nn.init.constant_(parameter, 0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.first(x))
+        x = self.last(self.drop(x.detach() if self.fault == "detached" else x))
+        return x.softmax(1) if self.fault == "softmax" else x.log_softmax(1) if self.fault == "log_softmax" else x
+
+
+def criterion(fault: str, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    if fault == "column":
+        return F.mse_loss(out, y.float())
+    if fault == "ignored":
+        return F.cross_entropy(out, torch.full_like(y, -100))
+    return F.cross_entropy(out.float(), y)
+
+
+def schedulers(fault: str, optimizer: torch.optim.Optimizer, spare: torch.optim.Optimizer) -> list:
+    if fault in ("idle", "stepped", "elsewhere"):
+        return [torch.optim.lr_scheduler.StepLR(spare if fault == "elsewhere" else optimizer, 10)]
+    return [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS // 4)] if fault == "rises" else []
+
+
+def batches(fault: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    order = Y.argsort() if fault == "sorted" else torch.randperm(len(Y), generator=torch.Generator().manual_seed(1))
+    at = [order.roll(-8 * step)[:16] for step in range(STEPS)]
+    return [(X[i], Y[i]) for i in at]
+
+
+def train(fault: str) -> None:
+    """A loop with one fault."""
+    torch.manual_seed(0)
+    net = Net(fault).to(torch.bfloat16) if fault == "half" else Net(fault)
+    held = [net.last.weight] if fault == "part" else list(net.parameters())
+    optimizer = torch.optim.SGD(held, lr=1e-4 if fault == "half" else 0.05)
+    spare = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    if fault == "other":
+        net = Net(fault)
+    if fault == "frozen":
+        net.eval()
+    steppers = schedulers(fault, optimizer, spare)
+    for step, (x, y) in enumerate(batches(fault)):
+        if fault != "stale":
+            optimizer.zero_grad()
+        for _ in range(2 if fault == "accumulates" else 1):
+            loss = criterion(fault, net(x.to(net.first.weight.dtype)), y)
+            (-loss if fault == "sign" else loss).backward()
+        finish(fault, optimizer, net, [] if fault == "idle" else steppers)
+        if step % 10 == 0:
+            validate(fault, net)
+
+
+def finish(fault: str, optimizer: torch.optim.Optimizer, net: Net, steppers: list) -> None:
+    if fault == "emptied":
+        optimizer.zero_grad()
+    if fault == "clip":
+        nn.utils.clip_grad_norm_(net.parameters(), max_norm=1.0)
+    for _ in range(2 if fault == "twice" else 1):
+        optimizer.step()
+    if fault == "late clip":
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    for scheduler in steppers:
+        scheduler.step()
+
+
+def validate(fault: str, net: Net) -> None:
+    was = net.training
+    if fault != "validates":
+        net.eval()
+    if fault == "dropout on purpose":
+        net.drop.train()
+    with torch.no_grad():
+        criterion(fault, net(X.to(net.first.weight.dtype)), Y)
+    if fault != "evals":
+        net.train(was)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("fault", FOUND)
+def test_the_fault_and_only_it_is_found(fault, tmp_path):
+    seen = watch(tmp_path)
+    train(fault)
+    seen.stop()
+    checks = [check for one in FAULTS if (check := one.look(Record.read(tmp_path)))]
+    assert {check.finding.code for check in checks if check.finding} == FOUND[fault]
+    for check in checks:
+        assert "{" not in check.say("en") + check.say("vi")
+        if check.finding:
+            assert check.finding.remedy("en")
+            assert check.finding.file == __file__
+            assert check.finding.verdict == ("consistent with" if fault == "part" else "is")
+
+
+def test_nothing_can_be_told_from_an_empty_record():
+    assert [one.code for one in FAULTS if (check := one.look(Record())) and check.finding] == []
+
+
+@pytest.mark.parametrize("code", known())
+def test_each_code_is_explained(code):
+    about = explain(code.lower())
+    assert isinstance(about, About)
+    assert all((about.fault, about.test, about.alike, about.mend))
+
+
+def test_an_unknown_code_is_named():
+    with pytest.raises(ValueError, match="'NOPE' is no code of a finding; there are ACCUMULATION, "):
+        explain("NOPE")
+
+
+def test_each_proved_cause_has_words_and_an_explanation():
+    exact = {fault.code for fault in FAULTS}
+    assert set(WORDS) <= set(ABOUT) | exact
