@@ -52,6 +52,8 @@ def _visit(program: Program, lang: str, as_json: bool, options: dict[str, Any]) 
 
 def _told(result: dict[str, Any], folder: Path, lang: str, as_json: bool, fix: bool) -> int:
     """Leave the result and its report, and say it."""
+    for finding in result["findings"]:
+        finding["file"] = finding["file"] and runs.shown(finding["file"])
     result |= {"command": "doctor", "leonui": __version__, "lang": lang}
     from leonui.report import doctor_page
 

@@ -75,6 +75,7 @@ class Visit:
         elif mended is not None and not (found and not record.steps):
             self.case = Case(runner, self.seen)
             self._replay(mended)
+        self._last_resort(record)
         self.complete = True
 
     def _exact(self, record: Record) -> list[tuple[Fault, Finding]] | None:
@@ -86,6 +87,12 @@ class Visit:
         self.findings += [finding for _, finding in found]
         certain = [(fault, finding) for fault, finding in found if finding.verdict == "is"]
         return certain if all(fault.repair for fault, _ in certain) else None
+
+    def _last_resort(self, record: Record) -> None:
+        """What is plain to see, where nothing says why."""
+        check = finite(record)
+        if check.finding and not self.findings:
+            self.findings.append(check.finding)
 
     # replays
 
@@ -155,7 +162,6 @@ class Visit:
             "optimizer": optimizer.get("name", ""),
             "share": share,
         }
-        evidence |= {"loss": _last(record), "mended": proof.changed[-1] if proof.changed else math.nan}
         evidence["clip"] = found.change.clip or 0.0
         verdict = "caused by" if self.exact else "consistent with"
         words = WORDS[found.code]

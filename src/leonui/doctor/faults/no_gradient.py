@@ -18,7 +18,8 @@ def look(record: Record) -> Check | None:
     cut = moved.get("unreached", {"count": 0, "names": []})
     evidence = {"unreached": cut["count"], "held": moved["held"], "names": ", ".join(cut["names"][:5])}
     said = mark("gradients reach what the optimizer holds: {unreached} of its {held} parameters never had one")
-    if cut["count"] < SHARE * moved["held"] or cut["count"] == moved["held"]:
+    elsewhere = cut["count"] == moved["held"] and bool(moved.get("unheld") or moved["strange"])
+    if cut["count"] < SHARE * moved["held"] or elsewhere or any(row.get("emptied") for row in record.rows):
         return Check("REACHED", said, evidence)
     words = mark(
         "{unreached} of the {held} parameters that the optimizer holds never get a gradient, among them {names}"

@@ -9,7 +9,7 @@ from leonui.schedule import constant
 from leonui.trial.intervention import Intervention, LearningRate
 from leonui.words import mark
 
-SHARE = 0.9  # of the calls that were looked at
+SHARE = 0.5  # of the calls that were looked at; one that is no number is no evidence
 
 
 def look(record: Record) -> Check | None:

@@ -1,0 +1,111 @@
+"""Whole visits of one small script: what is wrong is named, its line shown, its cause proved by replay."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import leonui
+from leonui.doctor.labels import best_validation
+from leonui.doctor.mend import mend
+from leonui.finding import Finding
+from leonui.record import Record
+
+SCRIPT = Path(__file__).parent / "hostile" / "faults.py"
+SLOW = pytest.mark.slow
+
+
+def line(text: str) -> int:
+    """The number of the only line of the script that holds this text."""
+    (found,) = [at for at, one in enumerate(SCRIPT.read_text().splitlines(), 1) if text in one]
+    return found
+
+
+ADAM = "torch.optim.Adam("
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "kind", "where"),
+    [
+        ("healthy", None, None, None),
+        ("sgd high", "LR-HIGH", "caused by", "lr=40.0"),
+        pytest.param("high", "LR-HIGH", "caused by", ADAM, marks=SLOW),
+        pytest.param("low", "LR-LOW", "caused by", ADAM, marks=SLOW),
+        pytest.param("overfits", "OVERFITTING", "caused by", "F.cross_entropy(model(held)", marks=SLOW),
+        pytest.param("large", "INIT", "caused by", ADAM, marks=SLOW),
+        pytest.param("decay", "UNDERFITTING", "caused by", ADAM, marks=SLOW),
+        pytest.param("accumulates", "ACCUMULATION", "caused by", "lr=0.15", marks=SLOW),
+        pytest.param("fast schedule", "SCHEDULE", "caused by", ADAM, marks=SLOW),
+        pytest.param("tiny clip", "CLIPPING", "caused by", ADAM, marks=SLOW),
+        pytest.param("random labels", "LABELS", "caused by", "F.cross_entropy(model(points[part])", marks=SLOW),
+    ],
+)
+def test_a_visit(fault, code, kind, where, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+    found = leonui.diagnose([str(SCRIPT), fault])
+    said = json.loads(json.dumps(found.to_json(), allow_nan=False, default=str))
+    assert found.verdict == said["verdict"] == ("faults" if code else "healthy")
+    assert found.steps <= 4 * found.run
+    if code is None:
+        assert said["findings"] == []
+        assert len(said["checklist"]) > 10
+        return
+    first = said["findings"][0]
+    assert (first["code"], first["class"], Path(first["file"]).name) == (code, kind, "faults.py")
+    assert first["line"] == line(where)
+    assert first["proof"]["changed"]
+
+
+def test_the_command_shows_the_fault_its_proof_and_the_fix(tmp_path):
+    command = [sys.executable, "-m", "leonui", "doctor", "--fix", "--json", str(SCRIPT), "stale"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stderr
+    said = json.loads(done.stdout)
+    (finding,) = said["findings"]
+    assert (finding["code"], finding["class"]) == ("STALE-GRADIENT", "is")
+    assert finding["proof"]["change"] == "cleared gradients"
+    assert said["fixed"]["after"] < said["fixed"]["before"]
+    assert "+        optimizer.zero_grad()" in said["patch"]
+    assert "-" not in {text[:1] for text in said["patch"].splitlines()[2:]}
+    page = (tmp_path / said["report"]).read_text()
+    assert "STALE-GRADIENT" in page
+    assert "proof-0" in page
+
+
+@pytest.mark.parametrize(
+    ("code", "evidence", "text", "expected"),
+    [
+        ("LR-HIGH", {"lr": 0.1, "better": 0.01}, "opt = SGD(model.parameters(), lr=0.1)\n", "lr=0.01)"),
+        ("STALE-GRADIENT", {}, "    opt.step()\n", "+    opt.zero_grad()"),
+        ("EXPLODING", {"clip": 0.5}, "opt.step()\n", "+torch.nn.utils.clip_grad_norm_([p for group in opt.param_"),
+        ("STALE-GRADIENT", {}, "trainer.fit()\n", None),
+        ("ORDER", {}, "opt.step()\n", None),
+    ],
+)
+def test_the_change_to_the_file(code, evidence, text, expected, tmp_path):
+    file = tmp_path / "train.py"
+    file.write_text(text)
+    change = mend(Finding(code, "is", "", evidence, "", str(file), 1), f"{file}:1")
+    assert (expected in change) if expected else change == ""
+    assert file.read_text() == text
+
+
+def test_the_best_validation_of_none_is_no_number():
+    assert best_validation(Record()) != best_validation(Record())
+
+
+@pytest.mark.parametrize(("lang", "text"), [("en", "How to mend it"), ("vi", "Sửa thế nào")])
+def test_explain(lang, text):
+    done = subprocess.run(
+        [sys.executable, "-m", "leonui", "explain", "--lang", lang, "loss-sign"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert text in done.stdout
+
+
+def test_explain_names_what_there_is():
+    done = subprocess.run([sys.executable, "-m", "leonui", "explain", "what"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "'what' is no code of a finding" in done.stderr
