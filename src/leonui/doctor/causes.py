@@ -91,6 +91,7 @@ REASONS: dict[str, tuple[str, Callable[[Case, Panel], bool]]] = {
     "no clipping": ("CLIPPING", _always),
     "constant rate": ("SCHEDULE", _always),
     "no weight decay": ("UNDERFITTING", _always),
+    "no dropout": ("UNDERFITTING", _always),
     "standardised inputs": ("INPUT-SCALE", _oddly_scaled),
     "fresh weights": ("INIT", _began_badly),
     "gradients clipped": ("EXPLODING", _spiked),

@@ -14,6 +14,7 @@ RATES = (0.01, 0.1, 10.0, 100.0)
 BETWEEN = 10**0.5
 FURTHER = 3  # so often a tenfold rate is tried beyond the best one, where that is the highest or the lowest
 SPIKE = 20.0  # times the median: a gradient norm that stands out
+DROPPED = 0.7  # of its units: more than any recipe drops
 DEAD = 0.05  # of the highest rate, so low it is for more than half of the run
 ODD = (0.05, 20.0)  # standard deviations of inputs beyond which they are badly scaled
 UNEVEN = 300.0  # times: between features
@@ -80,6 +81,8 @@ def others(case: Case) -> dict[str, Intervention]:
         tried["averaged gradients"] = treated("averaged gradients")
     if record.last("clip"):
         tried["no clipping"] = treated("no clipping")
+    if record.last("end").get("dropout", 0.0) >= DROPPED:
+        tried["no dropout"] = treated("no dropout")
     if dies(record):
         tried["constant rate"] = Intervention(lr=LearningRate(constant(1.0), "base"))
     if any(group for event in record.named("optimizer") if (group := event["settings"].get("weight_decay"))):

@@ -141,7 +141,8 @@ class Visit:
         assert self.case is not None
         record = self.case.record
         trial = self.case.whole({found.name: found.change})[found.name]
-        share, proof = self._share(trial.record), _proved(str(found.change), record, trial.record)
+        judged = self._validation if found.name == "no dropout" else self._share  # without it, training always gains
+        share, proof = judged(trial.record), _proved(str(found.change), record, trial.record)
         if share < COUNTS:
             return
         self._compare(trial.record)
@@ -164,7 +165,7 @@ class Visit:
         }
         evidence["clip"] = found.change.clip or 0.0
         verdict = "caused by" if self.exact else "consistent with"
-        words = WORDS[found.code]
+        words = WORDS.get(found.name) or WORDS[found.code]
         return Finding(found.code, verdict, words.message, evidence, words.fix, *place(record), words.fixes, proof)
 
     def _share(self, record: Record) -> float:

@@ -88,6 +88,14 @@ WORDS = {
             " is off by one, random labels"
         ),
     ),
+    "no dropout": Words(
+        mark(
+            "dropout holds the network back: without it, the validation of the whole run gains {share:.0%} of what "
+            "can be gained"
+        ),
+        mark("lower the dropout; 0.1 to 0.5 are usual"),
+        ("nn.Dropout(0.2)",),
+    ),
     "UNDERFITTING": Words(
         mark("weight decay holds the network back: without it, the whole run gains {share:.0%} of what can be gained"),
         mark("lower weight_decay; 0.01 is usual for AdamW, 0.0001 for SGD"),

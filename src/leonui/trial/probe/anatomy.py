@@ -21,15 +21,19 @@ class Anatomy:
     def __init__(self) -> None:
         self._roots: list[weakref.ref[nn.Module]] = []
         self._differs: list[bool] = []
+        self.dropout = 0.0  # the highest share that a layer drops
         self.layers = 0  # that differ between training and eval mode
 
     def find(self) -> None:
         """Look for them among all objects that there are."""
-        modules = [thing for thing in gc.get_objects() if issubclass(type(thing), nn.Module)]
+        kinds = {nn.Module, *_descendants(nn.Module)}
+        modules = [thing for thing in gc.get_objects() if type(thing) in kinds]
         inner = {id(child) for module in modules for child in module._modules.values() if child is not None}
         roots = [m for m in modules if id(m) not in inner and next(m.parameters(), None) is not None]
         self._roots = [weakref.ref(root) for root in roots]
         self.layers = sum(_unlike(module) for root in roots for module in root.modules())
+        drops = [m.p for root in roots for m in root.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
+        self.dropout = max(drops, default=0.0)
         self._differs = [_trained(root) and any(map(_unlike, root.modules())) for root in roots]
 
     @property
@@ -56,6 +60,12 @@ class Anatomy:
         """Whether each network that differs between training and eval mode, and is trained, is in training mode."""
         both = zip(self._roots, self._differs, strict=True)
         return [root.training for known, differs in both if differs and (root := known()) is not None]
+
+
+def _descendants(cls: type) -> Iterator[type]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
 
 
 def _trained(root: nn.Module) -> bool:

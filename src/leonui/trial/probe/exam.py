@@ -36,4 +36,9 @@ class Exam:
         """For the record, by subject."""
         if not self._begun:
             return {}
-        return {"modes": self.modes.counts, "losses": self.losses.summary(), "moved": self.moved.summary()}
+        return {
+            "dropout": self.anatomy.dropout,
+            "modes": self.modes.counts,
+            "losses": self.losses.summary(),
+            "moved": self.moved.summary(),
+        }
