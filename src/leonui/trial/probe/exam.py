@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.anatomy import Anatomy
@@ -25,7 +26,9 @@ class Exam:
         self._begun = False
 
     def begin(self, optimizer: Optimizer) -> None:
-        """The optimizer is about to make the first step."""
+        """The optimizer is about to make the first step; ranks that wait for each other are not examined."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return
         self._begun = True
         self.anatomy.find()
         self.modes.trains()
