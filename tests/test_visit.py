@@ -71,7 +71,7 @@ def test_the_command_shows_the_fault_its_proof_and_the_fix(tmp_path):
     assert "-" not in {text[:1] for text in said["patch"].splitlines()[2:]}
     page = (tmp_path / said["report"]).read_text()
     assert "STALE-GRADIENT" in page
-    assert "proof-0" in page
+    assert 'id="chart-proof0"' in page
 
 
 @pytest.mark.parametrize(
