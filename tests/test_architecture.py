@@ -38,9 +38,11 @@ __init__
 probe
 hooks meter
 exam act
-moved modes losses treat
-targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
-course tensors compiled
+look moved modes losses treat
+flow culprit aligned bounds
+pairs mixing units level targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
+samples
+course tensors compiled place
 """
 # packages whose files may know each other
 KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")

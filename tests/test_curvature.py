@@ -214,7 +214,7 @@ def train(
 
 
 def measured(folder, script, steps=(1, 3, 8), leg: Intervention = Intervention()):  # noqa: B008
-    watching = probe.start(Plan(str(folder), (leg,), curvature=steps))
+    watching = probe.start(Plan(str(folder), (leg,), closely={"curvature": steps}))
     try:
         result = script()
     finally:

@@ -44,7 +44,7 @@ FIELDS = {
         Treat,
         st.lists(st.sampled_from(TREATMENTS), unique=True).map(tuple),
         st.none() | HEIGHTS,
-        st.lists(st.integers(1, 99)).map(tuple),
+        st.none() | st.tuples(HEIGHTS, HEIGHTS),
     ),
 }
 ANY = st.fixed_dictionaries({}, optional=FIELDS).map(lambda said: Intervention(**said))
@@ -92,8 +92,8 @@ def test_laws_of_and(a, b, c):
         (clip(1.0), "gradient norm clipped at 1"),
         (clip(0.12345), "gradient norm clipped at 0.123"),
         (
-            treated("cleared gradients", "raw loss", decay=0.1, skip=(3,)),
-            "cleared gradients, raw loss, weight decay 0.1, without step 3",
+            treated("cleared gradients", "raw loss", decay=0.1, bounds=(3.0, 40.0)),
+            "cleared gradients, raw loss, weight decay 0.1, without batches that hold more than 3 or 40",
         ),
         (Intervention(optimizer=Swap("adamw", {"lr": 0.1, "fused": True})), "optimizer adamw(lr=0.1, fused=True)"),
         (Intervention(optimizer=Swap("my.optim:Lion")), "optimizer my.optim:Lion()"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parent / "processes" / "shards.py"
 TOLERANCE = 3e-6  # float32, a few steps of lr 0.01; the sum of gradients is taken in another order
 

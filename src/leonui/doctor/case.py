@@ -43,9 +43,8 @@ class Case:
     ``spent`` counts the steps of all replays, coasted batches included.
     """
 
-    def __init__(self, runner: Runner, trial: Trial, repaired: Intervention | None = None):
-        self.runner, self.trial = runner, trial
-        self.record = trial.record
+    def __init__(self, runner: Runner, record: Record, repaired: Intervention | None = None):
+        self.runner, self.record = runner, record
         self.steps = self.record.steps
         self.spent = 0
         self.repaired = repaired or Intervention()
@@ -53,6 +52,12 @@ class Case:
         self.recipe = Recipe(self.steps, lambda steps: compressed(values, steps), self.repaired)
         self._point: Point | None = None
         self._count = 0
+
+    def after(self, repaired: Intervention, record: Record) -> Case:
+        """The same script with more repaired; ``record`` is of its whole run then."""
+        other = Case(self.runner, record, self.repaired & repaired)
+        other.spent, other._point, other._count = self.spent, self._point, self._count
+        return other
 
     @property
     def short(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from leonui.doctor.case import AS_IT_IS, Case
-from leonui.doctor.panel import SPIKE, Panel, odd_inputs
+from leonui.doctor.panel import SPIKE, Panel, odd_inputs, warm
+from leonui.record import Record
 from leonui.trial.intervention import Intervention, scale
 
 # Tuned on the development workloads of bench/faults, then frozen.
@@ -15,6 +17,10 @@ HELPS = 0.06  # of the achievable progress that a change must gain in a short tr
 CLEARLY = 0.1  # by how much a change must be ahead of the best rate to be the cause where nothing else speaks for it
 SUFFICES = 0.7  # of the best gain
 SPEAKS = 0.3  # of the best gain, where the record shows what the change would mend
+FAINT = 1e-3  # of the strongest matrix's gradient, each relative to its weights
+DEAD = 0.9  # of a layer's units
+NEEDS_REASON = ("gradients clipped", "levelled layers")  # they may help where nothing is wrong
+REVIVES = ("fresh weights", "levelled layers")
 HORIZON = 0.35  # the best rate falls as the length of a run to this power (Bjorck et al., ICLR 2025)
 HIGH, LOW = 0.4, 3.0  # factors beyond which a rate is worth a whole run
 
@@ -61,8 +67,9 @@ def _other(case: Case, panel: Panel, name: str) -> Suspicion | None:
     ahead = gain - panel.gain(panel.of(panel.best_rate))
     if reason is _always:
         return Suspicion(code, name, outcome.change, gain, enough=SPEAKS)
-    if reason(case, panel) or (ahead >= CLEARLY and name != "gradients clipped"):
-        return Suspicion(code, name, outcome.change, gain)
+    if reason(case, panel) or (ahead >= CLEARLY and name not in NEEDS_REASON):
+        code = "DEAD-UNITS" if name in REVIVES and dead_layer(case.record) else code
+        return Suspicion(code, name, warm(case.steps) if name == "warm-up" else outcome.change, gain)
     return None
 
 
@@ -81,6 +88,20 @@ def _began_badly(case: Case, panel: Panel) -> bool:
     return not first <= 2.0 * panel.bar
 
 
+def _faint(case: Case, panel: Panel) -> bool:
+    """Whether gradients hardly reach some matrices, or units are dead."""
+    flow = case.record.last("look").get("flow") or {}
+    return flow.get("ratio", 1.0) < FAINT or bool(dead_layer(case.record))
+
+
+def _began_badly_or_dead(case: Case, panel: Panel) -> bool:
+    return _began_badly(case, panel) or bool(dead_layer(case.record))
+
+
+def _never(case: Case, panel: Panel) -> bool:
+    return False
+
+
 def _always(case: Case, panel: Panel) -> bool:
     return True
 
@@ -93,9 +114,17 @@ REASONS: dict[str, tuple[str, Callable[[Case, Panel], bool]]] = {
     "no weight decay": ("UNDERFITTING", _always),
     "no dropout": ("UNDERFITTING", _always),
     "standardised inputs": ("INPUT-SCALE", _oddly_scaled),
-    "fresh weights": ("INIT", _began_badly),
+    "fresh weights": ("INIT", _began_badly_or_dead),
+    "levelled layers": ("VANISHING", _faint),
     "gradients clipped": ("EXPLODING", _spiked),
+    "warm-up": ("WARMUP", _never),
 }
+
+
+def dead_layer(record: Record) -> dict[str, Any] | None:
+    """The first layer of which nearly all units give the same for all samples."""
+    layers = record.last("look").get("units") or []
+    return next((layer for layer in layers if layer["samples"] > 1 and layer["dead"] >= DEAD * layer["units"]), None)
 
 
 def sufficient(panel: Panel) -> tuple[str, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from leonui.doctor.fault import About
-from leonui.doctor.faults import FAULTS, overfitting
+from leonui.doctor.faults import FAULTS, nonfinite, overfitting
 from leonui.doctor.words import ABOUT
 
 
 def known() -> dict[str, About]:
     """Every code with what there is to know about it, by the alphabet."""
-    exact = {fault.code: fault.about for fault in (*FAULTS, overfitting.FAULT)}
+    exact = {fault.code: fault.about for fault in (*FAULTS, nonfinite.FAULT, overfitting.FAULT)}
     return dict(sorted((ABOUT | exact).items()))
 
 

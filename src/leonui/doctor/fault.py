@@ -23,15 +23,22 @@ class About:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault with an exact check: ``look`` reads a Record, ``repair`` is what mends it in a replay, if anything does.
+    """A fault that a Record shows: ``look`` reads it, ``repair`` is what mends it in a replay, if anything does.
 
-    ``look`` gives None where the Record cannot tell.
+    ``look`` gives None where the Record cannot tell. What it calls "consistent with" is a suspicion where there is a
+    repair: the whole run with it decides, by validation alone where ``by`` says so. The repair may depend on the
+    finding: then it is a function of it.
     """
 
     code: str
     about: About
     look: Callable[[Record], Check | None]
-    repair: Intervention | None = None
+    repair: Intervention | Callable[[Finding], Intervention] | None = None
+    by: str = "any"
+
+    def mended(self, finding: Finding) -> Intervention:
+        """What mends this finding in a replay; nothing where that is not known."""
+        return self.repair(finding) if callable(self.repair) else self.repair or Intervention()
 
 
 def place(record: Record, event: str = "optimizer") -> tuple[str | None, int | None]:

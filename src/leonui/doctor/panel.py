@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from leonui.doctor.case import AS_IT_IS, Case, Outcome, calm_norm
 from leonui.record import Record
-from leonui.schedule import constant
+from leonui.schedule import constant, warmup
 from leonui.trial.intervention import Intervention, LearningRate, clip, treated
+from leonui.trial.recipe import WARMUP, warmed
 
 RATES = (0.01, 0.1, 10.0, 100.0)
 BETWEEN = 10**0.5
@@ -74,7 +75,8 @@ def _wider(case: Case, found: Panel, *steps: float) -> Panel:
 def others(case: Case) -> dict[str, Intervention]:
     """Changes besides the rate, where the record gives a reason to try them."""
     record, rows = case.record, case.record.rows
-    tried = {name: treated(name) for name in ("standardised inputs", "fresh weights")}
+    tried = {name: treated(name) for name in ("standardised inputs", "fresh weights", "levelled layers")}
+    tried["warm-up"] = Intervention(lr=warmed(case.recipe).at(1.0, case.short).lr)
     if norm := calm_norm(record):
         tried["gradients clipped"] = clip(norm)
     if max((row.get("micro", 1) for row in rows), default=1) > 1:
@@ -88,6 +90,11 @@ def others(case: Case) -> dict[str, Intervention]:
     if any(group for event in record.named("optimizer") if (group := event["settings"].get("weight_decay"))):
         tried["no weight decay"] = treated(decay=0.0)
     return tried
+
+
+def warm(steps: int) -> Intervention:
+    """A linear warm-up over the first tenth of a whole run, times the script's own rates."""
+    return Intervention(lr=LearningRate(warmup(max(2, round(WARMUP * steps))).then(constant(1.0))))
 
 
 def dies(record: Record) -> bool:

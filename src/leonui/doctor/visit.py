@@ -6,16 +6,21 @@ import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
-from leonui.doctor.case import AS_IT_IS, CALM, Case, ending, surely, validated
-from leonui.doctor.causes import Suspicion, sufficient, suspicion
+from leonui.doctor import gain
+from leonui.doctor.case import AS_IT_IS, Case, ending
+from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicion
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
+from leonui.doctor.examine import SAME, examined
 from leonui.doctor.fault import Fault, place, split
-from leonui.doctor.faults import FAULTS, overfitting
+from leonui.doctor.faults import FAULTS, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
+from leonui.doctor.gain import COUNTS, compared, proved
 from leonui.doctor.labels import best_validation, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
@@ -29,9 +34,7 @@ from leonui.trial.runner import Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
-# Tuned on the development workloads of bench/faults, then frozen.
-COUNTS = 0.1  # the share of the achievable progress that a change must gain on the whole run to be the cause
-SAME = 1e-3  # relative: two replays of the same that differ by more are not the same
+Found = tuple[Fault, Finding]
 
 
 @dataclass
@@ -67,61 +70,105 @@ class Visit:
         if found := trouble(self.seen):
             self.findings.append(found)
         record = gathered(self.seen)
-        mended = self._exact(record)
-        if self.seen.record.steps < SHORTEST:
-            self.notes.append(
-                {"template": mark("too short to be replayed: {steps} steps"), "evidence": {"steps": record.steps}}
-            )
-        elif mended is not None and not (found and not record.steps):
-            self.case = Case(runner, self.seen)
-            self._replay(mended)
+        if record.steps >= SHORTEST:
+            self.stage("a closer look", None)
+            self.case = Case(runner, record)
+            record = self.case.record = examined(self.case)
+            self._pair()
+        elif record.steps:
+            words = mark("too short to be replayed: {steps} steps")
+            self.notes.append({"template": words, "evidence": {"steps": record.steps}})
+        certain, suspected = self._exact(record)
+        if self.case and all(fault.repair for fault, _ in certain):
+            self.stage("replays", None)
+            self._replay(certain, suspected)
         self._last_resort(record)
         self.complete = True
 
-    def _exact(self, record: Record) -> list[tuple[Fault, Finding]] | None:
-        """All exact checks; the faults to mend in a replay, or None where one was found that no replay can mend."""
+    def _pair(self) -> None:
+        """Where the script begins otherwise each time, what it is compared with is a branch from the same beginning."""
+        assert self.case is not None
+        if self.case.record.last("look").get("paired", True):
+            return
+        words = mark("the script begins otherwise each time: set its seeds, or no two of its runs can be compared")
+        self.notes.append({"template": words, "evidence": {}})
+        control = self.case.whole({AS_IT_IS: Intervention()})[AS_IT_IS].record
+        self.case.record = Record(control.rows, [*control.events, *_examined(self.case.record)])
+
+    def _exact(self, record: Record) -> tuple[list[Found], list[Found]]:
+        """All that the record shows: what is certain, and what a replay must decide."""
         looks = [(fault, check) for fault in FAULTS if (check := fault.look(record))]
         plain = [check for check in (finite(record), learned(record), moved(record)) if check]
-        self.checks += [check for check in plain if check.code != "FINITE" or check.ok] + [check for _, check in looks]
         found = [(fault, check.finding) for fault, check in looks if check.finding]
-        self.findings += [finding for _, finding in found]
-        certain = [(fault, finding) for fault, finding in found if finding.verdict == "is"]
-        return certain if all(fault.repair for fault, _ in certain) else None
+        suspected = [(fault, finding) for fault, finding in found if finding.verdict != "is" and fault.repair]
+        open_ = [finding for _, finding in suspected]
+        self.checks += [check for check in plain if check.code != "FINITE" or check.ok]
+        self.checks += [replace(check, finding=None) if check.finding in open_ else check for _, check in looks]
+        self.findings += [finding for _, finding in found if finding not in open_]
+        return [(fault, finding) for fault, finding in found if finding.verdict == "is"], suspected
 
     def _last_resort(self, record: Record) -> None:
-        """What is plain to see, where nothing says why."""
+        """The first number that was not finite, and what is plain to see, where nothing says why."""
         check = finite(record)
-        if check.finding and not self.findings:
+        if check.finding and (died := nonfinite.look(record)) and died.finding:
+            self.findings.append(died.finding)
+        elif check.finding and not self.findings:
             self.findings.append(check.finding)
 
     # replays
 
-    def _replay(self, mended: list[tuple[Fault, Finding]]) -> None:
+    def _replay(self, certain: list[Found], suspected: list[Found]) -> None:
         assert self.case is not None
-        self.stage("replays", None)
-        if mended:
-            self._prove_exact(mended)
+        if certain:
+            self._prove_exact(certain)
+        for fault, finding in suspected:
+            if not self.findings:
+                self._prove_suspicion(fault, finding)
+        if len(self.findings) > len(certain) or self.case.steps < SHORTEST:
             return
         tried = panel(self.case)
         self._self_test(tried)
         if found := suspicion(self.case, tried):
             self._prove(found, tried)
-        if not self.findings and unlearned(self.case):
+        if self.findings:
+            return
+        if unlearned(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)
 
-    def _prove_exact(self, mended: list[tuple[Fault, Finding]]) -> None:
-        """The whole run with all exact faults mended, beside the run as it is."""
+    def _prove_exact(self, certain: list[Found]) -> None:
+        """The whole run with the first mended, with the first two, and so on, each beside the one before.
+
+        What comes after is tried on the run with all of them mended.
+        """
         assert self.case is not None
-        repair = Intervention()
-        for fault, _ in mended:
-            repair = repair & (fault.repair or Intervention())
-        trial = self.case.whole({"mended": repair})["mended"]
-        self._compare(trial.record)
-        proof = _proved(str(repair), self.case.record, trial.record)
-        for _, finding in mended if proof.interval[0] > 0 else []:
-            self._put(finding, replace(finding, proof=proof))
+        repairs = [reduce(and_, [f.mended(x) for f, x in certain[: i + 1]]) for i in range(len(certain))]
+        trials = self.case.whole({f"mended {i + 1}": repair for i, repair in enumerate(repairs)})
+        before = self.case.record
+        for (_, finding), repair, trial in zip(certain, repairs, trials.values(), strict=True):
+            proof = proved(str(repair), before, trial.record)
+            if proof.interval[0] > 0 or (not ending(before) and ending(trial.record)):
+                self._put(finding, replace(finding, proof=proof))
+            before = trial.record
+        self.fixed = compared(self.case.record, before)
+        seen = Record(before.rows, [*before.events, *_examined(self.case.record)])
+        self.case = self.case.after(repairs[-1], seen)
+
+    def _prove_suspicion(self, fault: Fault, finding: Finding) -> None:
+        """The whole run with what would mend it, beside the run as it is."""
+        assert self.case is not None
+        repair = fault.mended(finding)
+        trial = self.case.whole({fault.code: repair})[fault.code]
+        judged = gain.validation if fault.by == "validation" else gain.share
+        share = judged(self.case, trial.record)
+        if share < COUNTS:
+            return
+        self.fixed = compared(self.case.record, trial.record)
+        proof = proved(str(repair), self.case.record, trial.record)
+        told = replace(finding, verdict="caused by" if self.exact else "consistent with", proof=proof)
+        seen = {"share": share} | trial.record.last("end").get("left_out", {})
+        self.findings.append(replace(told, evidence=finding.evidence | seen))
 
     def _self_test(self, tried: Panel) -> None:
         """Whether a replay of the same gives the same."""
@@ -141,11 +188,11 @@ class Visit:
         assert self.case is not None
         record = self.case.record
         trial = self.case.whole({found.name: found.change})[found.name]
-        judged = self._validation if found.name == "no dropout" else self._share  # without it, training always gains
-        share, proof = judged(trial.record), _proved(str(found.change), record, trial.record)
+        judged = gain.validation if found.name == "no dropout" else gain.share  # without it, training always gains
+        share, proof = judged(self.case, trial.record), proved(str(found.change), record, trial.record)
         if share < COUNTS:
             return
-        self._compare(trial.record)
+        self.fixed = compared(self.case.record, trial.record)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
@@ -163,38 +210,10 @@ class Visit:
             "optimizer": optimizer.get("name", ""),
             "share": share,
         }
-        evidence["clip"] = found.change.clip or 0.0
+        evidence |= {"clip": found.change.clip or 0.0, "change": found.name} | _state(record)
         verdict = "caused by" if self.exact else "consistent with"
         words = WORDS.get(found.name) or WORDS[found.code]
         return Finding(found.code, verdict, words.message, evidence, words.fix, *place(record), words.fixes, proof)
-
-    def _share(self, record: Record) -> float:
-        """The share of the achievable progress that a whole run surely gains, in training or in validation.
-
-        What is gained in training and lost in validation is not gained.
-        """
-        validation = self._validation(record)
-        return 0.0 if validation < 0 else max(self._training(record), validation)
-
-    def _training(self, record: Record) -> float:
-        assert self.case is not None
-        before, after, bar = ending(self.case.record), ending(record), self.case.bar
-        if not after or (before and surely(before, after)[1][0] <= 0):
-            return 0.0
-        end = sum(after) / len(after)
-        was = min(sum(before) / len(before), max(bar, end)) if before else max(bar, end)
-        return (was - end) / max(bar - end, was - end, 1e-12)
-
-    def _validation(self, record: Record) -> float:
-        assert self.case is not None
-        ours, theirs = validated(record), validated(self.case.record)
-        if ours is None or theirs is None or not math.isfinite(ours[0]):
-            return 0.0
-        first = self.case.record.validations(self.case.record.validation_site)[0][1]
-        was = theirs[0] if math.isfinite(theirs[0]) else first
-        share = (was - ours[0]) / max(first - ours[0], abs(was - ours[0]), 1e-12)
-        noise = CALM * math.hypot(ours[1], theirs[1]) / math.sqrt(3)
-        return share if abs(was - ours[0]) > noise or share < 0 else 0.0
 
     def _prove_overfitting(self, check: Check) -> None:
         assert self.case is not None
@@ -216,19 +235,11 @@ class Visit:
         trial = self.case.whole({name: treated(name)})[name]
         if not same(self.case.record, trial.record):
             return
-        proof = _proved(name, self.case.record, trial.record)
+        proof = proved(name, self.case.record, trial.record)
         evidence = {"loss": best_validation(self.case.record), "shuffled": best_validation(trial.record)}
         verdict, words = ("caused by" if self.exact else "consistent with"), WORDS["LABELS"]
         where = split(self.case.record.last("end").get("losses", {}).get("place", ""))
         self.findings.append(Finding("LABELS", verdict, words.message, evidence, words.fix, *where, (), proof))
-
-    def _compare(self, after: Record) -> None:
-        """What the fix does to the number that counts: the validation loss at the end, else the training loss."""
-        assert self.case is not None
-        both = [validated(record) for record in (self.case.record, after)]
-        was, now = [value and value[0] for value in both] if all(both) else map(_last, (self.case.record, after))
-        was, now = (value if value is not None and math.isfinite(value) else None for value in (was, now))
-        self.fixed = {"before": was, "after": now, "suffices": now is not None and (was is None or now < was)}
 
     def mended(self) -> str:
         """The changes to the user's file, for all findings that one line mends."""
@@ -249,14 +260,15 @@ def gathered(trial: Trial) -> Record:
     return Record(record.rows, record.events + [{"event": "rank", "weight_norm": norm} for norm in norms])
 
 
-def _proved(change: str, before: Record, after: Record) -> Proof:
-    gain, interval = surely(ending(before), ending(after))
-    return Proof(change, tuple(before.losses()), tuple(after.losses()), gain, interval, after.steps)
+def _examined(record: Record) -> list[dict[str, Any]]:
+    return [event for event in record.events if event["event"] in ("walk", "look")]
 
 
-def _last(record: Record) -> float:
-    last = ending(record)
-    return sum(last) / len(last) if last else math.nan
+def _state(record: Record) -> dict[str, Any]:
+    """How the network stood when it was looked at closely."""
+    layer, flow = dead_layer(record) or {}, record.last("look").get("flow") or {}
+    units = {"dead": layer.get("dead", 0), "units": layer.get("units", 0), "layer": layer.get("name", "")}
+    return units | {"weakest": flow.get("least"), "strongest": flow.get("most"), "ratio": flow.get("ratio")}
 
 
 def _finite(value: float) -> float | None:

@@ -57,6 +57,30 @@ WORDS = {
         mark("leave torch's own initialisation, or use torch.nn.init.kaiming_normal_ for weights and zeros for biases"),
         ("torch.nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",),
     ),
+    "DEAD-UNITS": Words(
+        mark(
+            "{dead} of {units} units of {layer} are dead, the same for all samples: with {change} the whole run gains "
+            "{share:.0%} of what can be gained"
+        ),
+        mark("begin with biases of 0 and weights as torch makes them; a leaky activation keeps units alive"),
+        ("nn.LeakyReLU(0.01)",),
+    ),
+    "VANISHING": Words(
+        mark(
+            "gradients vanish on their way: {weakest} gets {ratio:.1g} of what {strongest} gets, relative to its "
+            "weights; with layers levelled at the start the whole run gains {share:.0%}"
+        ),
+        mark("use ReLU or GELU instead of sigmoids, normalise between layers, or add residual connections"),
+        ("nn.LayerNorm(width)",),
+    ),
+    "WARMUP": Words(
+        mark(
+            "the rate needs a warm-up: with one over the first tenth of the steps the whole run gains {share:.0%} of "
+            "what can be gained, more than by any lower rate"
+        ),
+        mark("raise the rate from 0 over the first tenth of the steps"),
+        ("torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=steps // 10)",),
+    ),
     "ACCUMULATION": Words(
         mark(
             "gradients of several batches are added up and not averaged: divided by their number, the whole run gains"
@@ -155,6 +179,33 @@ ABOUT = {
         mark("Inputs of embeddings; networks that normalise their input themselves."),
         mark("Standardise each feature with the mean and deviation of the training data."),
     ),
+    "DEAD-UNITS": About(
+        mark("Units give the same whatever the network is given, and no gradient reaches them any more."),
+        mark(
+            "The values of every unit behind an activation function are followed over some batches; where nearly a "
+            "whole layer never changes, the run is replayed with fresh weights, or with levelled layers."
+        ),
+        mark("ReLU units that are 0 for many samples: half of all values are, in a healthy network; gates; experts."),
+        mark("Begin with biases of 0 and torch's own weights; lower the rate if units die on the way."),
+        ("https://arxiv.org/abs/1903.06733",),
+    ),
+    "VANISHING": About(
+        mark("Gradients get smaller from layer to layer, so that the first layers hardly learn."),
+        mark(
+            "Each matrix's gradient is compared with its weights; where they differ a thousandfold, the run is "
+            "replayed with layers whose outputs have unit deviation at the start, which must gain clearly."
+        ),
+        mark("Frozen layers, adapters and residual blocks that begin at zero, a network that has converged."),
+        mark("Use other activations, normalisation between layers, residual connections, or a better start."),
+        ("https://proceedings.mlr.press/v9/glorot10a.html", "https://arxiv.org/abs/1511.06422"),
+    ),
+    "WARMUP": About(
+        mark("The first steps at the full rate do harm that the rest of the run does not mend."),
+        mark("The run is replayed with a warm-up at the same peak; it must gain clearly more than any lower rate."),
+        mark("A spike at the beginning that heals by itself."),
+        mark("Raise the rate from 0 over the first tenth of the steps."),
+        ("https://arxiv.org/abs/1706.02677",),
+    ),
     "ACCUMULATION": About(
         mark(
             "The gradients of several batches are added up without being divided by their number: the rate is as many"
@@ -179,15 +230,6 @@ ABOUT = {
         mark("The run is replayed without weight decay; training and validation must gain."),
         mark("The beginning of a training; a task that is hard."),
         mark("Lower weight_decay."),
-    ),
-    "NON-FINITE": About(
-        mark("A loss or a gradient was infinite or not a number."),
-        mark("Every loss and every measured gradient norm is looked at."),
-        mark("Steps that a GradScaler leaves out; minus infinity where attention is masked."),
-        mark(
-            "Mend what is found beside it first: a rate that is too high, exploding gradients, data that are not "
-            "finite."
-        ),
     ),
     "NOT-MOVING": About(
         mark("No weight is changed by any step."),

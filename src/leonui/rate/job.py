@@ -178,7 +178,8 @@ class Job:
             return
         steps = search.rungs[0].steps
         job = {"curvature": search.recipe.at(found.scale, steps) & Intervention(stop=steps)}
-        self.sharp = runner.branch(point, job, curvature=(1, max(2, steps // 2), steps))[0].record
+        at = {"curvature": (1, max(2, steps // 2), steps)}
+        self.sharp = runner.branch(point, job, closely=at)[0].record
         search.spent += self.sharp.steps
         if search.limited:
             self.warm = search.better_warm(warmed(search.recipe))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from leonui.schedule import Schedule, constant, ramp
 ANCHORS = ("script", "base", "absolute")
 TREATMENTS = (
     "standardised inputs", "shuffled inputs", "training mode", "eval mode", "raw loss", "averaged gradients",
-    "fresh weights", "no dropout", "no clipping", "cleared gradients",
+    "fresh weights", "no dropout", "no clipping", "cleared gradients", "levelled layers", "aligned shapes",
+    "batch statistics",
 )  # fmt: skip
 
 
@@ -56,11 +58,14 @@ class Swap:
 
 @dataclass(frozen=True)
 class Treat:
-    """What else is changed: by names of TREATMENTS, the weight ``decay`` of all groups, steps to ``skip``."""
+    """What else is changed: by names of TREATMENTS, the weight ``decay`` of all groups, and what batches may hold.
+
+    bounds: steps on batches whose inputs, or whose targets, are larger than these two numbers are left out.
+    """
 
     names: tuple[str, ...] = ()
     decay: float | None = None
-    skip: tuple[int, ...] = ()
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if unknown := set(self.names) - set(TREATMENTS):
@@ -68,12 +73,13 @@ class Treat:
 
     def __and__(self, other: Treat) -> Treat:
         names = (*self.names, *(name for name in other.names if name not in self.names))
-        return Treat(names, self.decay if other.decay is None else other.decay, other.skip or self.skip)
+        return Treat(names, self.decay if other.decay is None else other.decay, other.bounds or self.bounds)
 
     def __str__(self) -> str:
         decay = [] if self.decay is None else [f"weight decay {self.decay:.3g}"]
-        skip = [f"without step {', '.join(map(str, self.skip))}"] if self.skip else []
-        return ", ".join([*self.names, *decay, *skip])
+        most = [f"{x:.3g}" for x in self.bounds or () if x < math.inf]
+        bounds = [f"without batches that hold more than {' or '.join(most)}"] if self.bounds else []
+        return ", ".join([*self.names, *decay, *bounds])
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,8 @@ class Intervention:
         if lr := said.get("lr"):
             said["lr"] = LearningRate(Schedule.from_json(lr["schedule"]), lr["of"])
         if treat := said.get("treat"):
-            said["treat"] = Treat(tuple(treat["names"]), treat["decay"], tuple(treat["skip"]))
+            bounds = treat["bounds"]
+            said["treat"] = Treat(tuple(treat["names"]), treat["decay"], bounds and (bounds[0], bounds[1]))
         if swap := said.get("optimizer"):
             said["optimizer"] = Swap(**swap)
         return cls(**said)
@@ -178,6 +185,6 @@ def clip(norm: float) -> Intervention:
     return Intervention(clip=norm)
 
 
-def treated(*names: str, decay: float | None = None, skip: tuple[int, ...] = ()) -> Intervention:
-    """Treatments by their names, another weight decay, steps that are left out."""
-    return Intervention(treat=Treat(names, decay, skip))
+def treated(*names: str, decay: float | None = None, bounds: tuple[float, float] | None = None) -> Intervention:
+    """Treatments by their names, another weight decay, batches that are left out."""
+    return Intervention(treat=Treat(names, decay, bounds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from leonui.trial.intervention import Intervention
@@ -20,7 +20,8 @@ class Plan:
     recorded; camp: the socket where a paused process waits for orders; hold: pause at the first optimizer step, and
     again where the route ends; keep: leave the final weights in the folder; mute: let no output of the script through,
     and let it save nothing outside of the folder; seconds: end cleanly once so long has passed since the first step;
-    tethered: die with the process that started it; curvature: the steps at which to measure the sharpest curvature.
+    tethered: die with the process that started it; closely: the steps at which more is measured, by what it is:
+    "curvature", the sharpest one; "look", every operation of the forward pass and the gradients.
     """
 
     folder: str
@@ -31,7 +32,7 @@ class Plan:
     mute: bool = False
     seconds: float | None = None
     tethered: bool = False
-    curvature: tuple[int, ...] = ()
+    closely: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def write(self) -> Path:
         """Put the plan into its folder; returns the file's path."""
@@ -48,6 +49,6 @@ class Plan:
             **said
             | {
                 "route": tuple(Intervention.from_json(leg) for leg in said["route"]),
-                "curvature": tuple(said["curvature"]),
+                "closely": {what: tuple(steps) for what, steps in said["closely"].items()},
             }
         )

@@ -1,16 +1,20 @@
-"""The faults that have an exact check, one file each, in the order in which they must be mended."""
+"""The faults that a Record shows, one file each, in the order in which they must be mended."""
 
 from leonui.doctor.faults import (
     again,
     alike,
+    bad_batch,
     clipping,
     emptied,
+    leakage,
     loss_input,
     loss_shape,
     lost_updates,
     masked,
+    mixing,
     mode,
     no_gradient,
+    norm_statistics,
     order,
     ranks,
     schedule,
@@ -28,6 +32,7 @@ FAULTS = (
     again.FAULT,
     sign.FAULT,
     loss_shape.FAULT,
+    loss_shape.BY_HAND,
     loss_input.FAULT,
     masked.FAULT,
     mode.FAULT,
@@ -39,4 +44,8 @@ FAULTS = (
     lost_updates.FAULT,
     alike.FAULT,
     order.FAULT,
+    mixing.FAULT,
+    leakage.FAULT,
+    bad_batch.FAULT,
+    norm_statistics.FAULT,
 )

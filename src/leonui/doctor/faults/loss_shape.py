@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leonui.doctor.fault import About, Fault, found, split
-from leonui.finding import Check
+from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.trial.intervention import treated
 from leonui.words import mark
@@ -28,6 +28,24 @@ def look(record: Record) -> Check | None:
     return Check("LOSS-SHAPE", said, losses, found(FAULT.code, words, evidence, fix, split(losses["place"])))
 
 
+def look_by_hand(record: Record) -> Check | None:
+    """Whether arithmetic that gradients go through paired all samples with all; a replay without that decides."""
+    pairs = record.last("look").get("pairs")
+    if pairs is None:
+        return None
+    evidence = {"count": pairs.get("count", 0), "samples": pairs.get("samples", 0)}
+    said = mark("no column was set against a row of samples by accident: {count} operations did so")
+    if not pairs:
+        return Check("PAIRS", said, evidence)
+    words = mark(
+        "a column of {samples} outputs is set against a row of {samples} targets, every one with every other: compared "
+        "one by one, validation gains {share:.0%} of what can be gained"
+    )
+    fix = mark("give both the same shape: output.squeeze(-1), or target.unsqueeze(-1)")
+    where = split(pairs["place"])
+    return Check("PAIRS", said, evidence, Finding(FAULT.code, "consistent with", words, evidence, fix, *where))
+
+
 FAULT = Fault(
     "LOSS-SHAPE",
     About(
@@ -42,3 +60,4 @@ FAULT = Fault(
     look,
     treated("raw loss"),
 )
+BY_HAND = Fault(FAULT.code, FAULT.about, look_by_hand, treated("aligned shapes"), by="validation")

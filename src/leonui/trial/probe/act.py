@@ -26,6 +26,7 @@ class Act:
     def __init__(self, leg: Intervention, base: Callable[[Optimizer], list[float]], treatment: Treatment | None = None):
         self.leg, self._bases, self.treatment = leg, base, treatment
         self.rates: list[float] = []
+        self.left_out = False  # the last step was
         self._base: dict[int, float] = {}
         self._stand_ins: dict[int, Optimizer] = {}
 
@@ -47,10 +48,9 @@ class Act:
 
         micro: over how many backward passes its gradients were added up.
         """
-        if t + 1 in self.leg.treat.skip:
+        self.left_out = self.treatment is not None and not self.treatment.step(optimizer, micro, t)
+        if self.left_out:
             return evaluate(args, kwargs)
-        if self.treatment:
-            self.treatment.step(optimizer, micro)
         if self.leg.optimizer:
             walk, args = self._stand_in(optimizer, self.leg.optimizer).step, ()
             args, kwargs = tuple(filter(None, [_closure(args, kwargs)])), {}

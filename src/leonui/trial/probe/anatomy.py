@@ -22,6 +22,7 @@ class Anatomy:
         self._roots: list[weakref.ref[nn.Module]] = []
         self._differs: list[bool] = []
         self.dropout = 0.0  # the highest share that a layer drops
+        self.norms = 0  # layers of batch normalisation
         self.layers = 0  # that differ between training and eval mode
 
     def find(self) -> None:
@@ -34,6 +35,7 @@ class Anatomy:
         self.layers = sum(_unlike(module) for root in roots for module in root.modules())
         drops = [m.p for root in roots for m in root.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
         self.dropout = max(drops, default=0.0)
+        self.norms = sum(isinstance(m, UNLIKE[0]) for root in roots for m in root.modules())
         self._differs = [_trained(root) and any(map(_unlike, root.modules())) for root in roots]
 
     @property

@@ -8,6 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.anatomy import Anatomy
+from leonui.trial.probe.look import Look
 from leonui.trial.probe.losses import Losses
 from leonui.trial.probe.modes import Modes
 from leonui.trial.probe.moved import Moved
@@ -23,6 +24,7 @@ class Exam:
         self.losses = Losses()
         self.modes = Modes(self.anatomy)
         self.moved = Moved(self.anatomy)
+        self.look = Look()
         self._begun = False
 
     def begin(self, optimizer: Optimizer) -> None:
@@ -38,9 +40,10 @@ class Exam:
     def summary(self) -> dict[str, Any]:
         """For the record, by subject."""
         if not self._begun:
-            return {}
-        return {
+            return self.look.summary()
+        return self.look.summary() | {
             "dropout": self.anatomy.dropout,
+            "norms": self.anatomy.norms,
             "modes": self.modes.counts,
             "losses": self.losses.summary(),
             "moved": self.moved.summary(),

@@ -6,27 +6,27 @@ answer of the right shape will do. Its answer under ``no_grad``, a validation pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.utils._pytree import tree_flatten, tree_map
 
-MOST = 1 << 20  # samples that are remembered: beyond, nobody asks for the exact number of epochs
+from leonui.trial.probe.samples import Samples, prints
 
 
 class Glide:
-    """Answers in a network's place; ``seen`` and ``distinct`` count the samples that it was to be trained on."""
+    """Answers in a network's place; ``samples`` are those that it was to be trained on, or was asked about."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.samples = Samples()
         self.on = False
         self._known: dict[Any, Any] = {}
-        self._samples: set[float] = set()
         self._deep = 0
 
-    def begin(self) -> None:
+    def begin(self, step: int) -> None:
         """From now on the outermost call of each network is answered here; there is no way back."""
+        self.samples.step = step
         if self.on:
             return
         self.on = True
@@ -39,10 +39,15 @@ class Glide:
 
         torch.nn.Module.__call__ = answer
 
-    def summary(self) -> dict[str, int]:
+    def compares(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A loss function is given targets."""
+        target = kwargs.get("target", args[1] if len(args) > 1 else None)
+        if self.on and isinstance(target, torch.Tensor) and torch.is_grad_enabled():
+            self.samples.largest("targets", target)
+
+    def summary(self) -> dict[str, Any]:
         """For the record; nothing where no network was called."""
-        whole = self.seen > 0 and len(self._samples) < MOST
-        return {"samples": self.seen, "distinct": len(self._samples)} if whole else {}
+        return self.samples.summary() if self.on else {}
 
     def _answer(
         self, call: Callable[..., Any], module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -50,8 +55,10 @@ class Glide:
         training = module.training and torch.is_grad_enabled()
         given = tree_flatten((args, kwargs))[0]
         tensors = [value for value in given if isinstance(value, torch.Tensor)]
-        if training and tensors:
-            self._count(tensors[0])
+        if tensors and training:
+            self.samples.trains(tensors[0])
+        elif tensors and not torch.is_grad_enabled():
+            self.samples.validates(tensors[0])
         told = _shape if training else _content
         about = (told(value) if isinstance(value, torch.Tensor) else _plain(value) for value in given)
         key = (id(module), training, *about)
@@ -70,19 +77,6 @@ class Glide:
         finally:
             self._deep -= 1
 
-    def _count(self, batch: torch.Tensor) -> None:
-        rows = batch.detach().reshape(len(batch), -1) if batch.ndim else batch.detach().reshape(1, 1)
-        self.seen += len(rows)
-        if len(self._samples) < MOST:
-            self._samples.update(_prints(rows))
-
-
-def _prints(rows: torch.Tensor) -> Iterator[float]:
-    """One number a row, the same for equal rows; no random generator is touched."""
-    along = torch.arange(1, rows.shape[1] + 1, dtype=torch.float64, device=rows.device)
-    weights = torch.frac(torch.sin(along * 12.9898) * 43758.5453)
-    return (float(f"{value:.9g}") for value in (rows.to(torch.float64) @ weights).tolist())
-
 
 def _shape(value: torch.Tensor) -> Any:
     return tuple(value.shape), value.dtype
@@ -90,7 +84,7 @@ def _shape(value: torch.Tensor) -> Any:
 
 def _content(value: torch.Tensor) -> Any:
     flat = value.detach().reshape(1, -1)
-    return (*_shape(value), *_prints(flat)) if flat.numel() and not flat.is_complex() else _shape(value)
+    return (*_shape(value), *prints(flat)) if flat.numel() and not flat.is_complex() else _shape(value)
 
 
 def _plain(value: Any) -> Any:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch.optim import Optimizer, lr_scheduler
+
+from leonui.trial.probe.place import places
 
 if TYPE_CHECKING:
     from leonui.trial.probe.probe import Probe
@@ -23,16 +23,6 @@ LOSSES = (
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "ctc_loss", "gaussian_nll_loss",
     "huber_loss", "kl_div", "l1_loss", "mse_loss", "nll_loss", "poisson_nll_loss", "smooth_l1_loss",
 )  # fmt: skip
-# where a script's own lines are not: torch, and those parts of leonui that a script calls or runs under
-_LIBRARIES = tuple(
-    str(place)
-    for place in (
-        Path(torch.__file__).parent,
-        Path(__file__).parent,
-        *(Path(__file__).parents[2] / part for part in ("engine", "optim", "clip.py")),
-        "<",
-    )
-)
 
 
 class Hooks:
@@ -179,15 +169,17 @@ class Hooks:
         return clip
 
     def _mode(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        training = inspect.signature(original).parameters
-        at, probe = list(training).index("training"), self.probe
+        signature = inspect.signature(original)
+        training = signature.parameters["training"].default
+        at, probe = list(signature.parameters).index("training"), self.probe
 
         def function(*args: Any, **kwargs: Any) -> Any:
             if not torch.compiler.is_compiling():
-                given = kwargs.get("training", args[at] if len(args) > at else training["training"].default)
+                given = kwargs.get("training", args[at] if len(args) > at else training)
                 probe.meter.exam.modes.called(bool(given))
-                if probe.act.treats("no dropout") and "dropout" in original.__name__:
-                    args, kwargs = args[:at], {**kwargs, "training": False}
+                if treatment := probe.act.treatment:
+                    given = signature.bind(*args, **kwargs).arguments
+                    return original(**treatment.mode(original.__name__, given))
             return original(*args, **kwargs)
 
         return function
@@ -217,18 +209,6 @@ class Hooks:
             return result
 
         return step
-
-
-def places(skip: int, depth: int) -> list[str]:
-    """The nearest ``depth`` places in the stack, as ``file:line``, that are neither torch's nor leonui's."""
-    found: list[str] = []
-    frame = sys._getframe(skip)
-    while frame is not None and len(found) < depth:
-        name = frame.f_code.co_filename
-        if not name.startswith(_LIBRARIES):
-            found.append(f"{name}:{frame.f_lineno}")
-        frame = frame.f_back
-    return found or [""]
 
 
 def _descendants(cls: type) -> Iterator[type]:

@@ -89,6 +89,7 @@ class Meter:
         """Backward begins on this loss."""
         self.targets.trained_on(loss)
         self.exam.losses.trained_on(loss)
+        self.exam.look.backward(loss)
 
     def see_targets(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str = ""
@@ -109,6 +110,7 @@ class Meter:
         if self._stale[index].at_step(optimizer):
             row["stale"] = True
         self.exam.order.before_step(optimizer, index, row)
+        self.exam.look.step(optimizer, self.exam.anatomy)
         if steps >= self._reach.asks and self._reach.due(steps):
             began = perf_counter()
             self.exam.moved.look(optimizer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +23,10 @@ from leonui.trial.probe.crew import Crew, peak_rate
 from leonui.trial.probe.curvature import measured
 from leonui.trial.probe.glide import Glide
 from leonui.trial.probe.guard import StopTraining, guarded
-from leonui.trial.probe.hooks import places
 from leonui.trial.probe.ledger import Ledger, record_path
 from leonui.trial.probe.losses import summed
 from leonui.trial.probe.meter import Meter, weights
+from leonui.trial.probe.place import places, raised
 from leonui.trial.probe.rewind import Rewind
 from leonui.trial.probe.scaled import Scaled
 from leonui.trial.probe.treat import Treatment
@@ -51,12 +50,12 @@ class Probe:
         self.glide, self.aside = Glide(), Aside()
         self._rewind: Rewind | None = None
         self.schedule_steps = self.scheduled_steps = self.walked = self.backwards = self.stops = 0
-        self.asleep, self._inside, self.micro = False, False, 1
-        self.reason = "done"
+        self.asleep, self._inside, self.micro, self.reason = False, False, 1, "done"
         self._lost: list[torch.Tensor | float] = []
         self._scaled = Scaled()
         self._thread: int | None = None
         self.aside.begin(self.plan)
+        self.meter.exam.look.before(1, plan.closely)
 
     # what the hooks tell
 
@@ -99,7 +98,7 @@ class Probe:
             self.ledger.close_validation(self.course.tick)
         self.backwards += 1
         step = self.course.taken(self.course.tick + 1)
-        if step in self.plan.curvature and not self._lost and isinstance(tensors, torch.Tensor):
+        if step in self.plan.closely.get("curvature", ()) and not self._lost and isinstance(tensors, torch.Tensor):
             for seen in measured(self.crew.alive, tensors, self._scaled.factor(tensors) / self.micro):
                 self.ledger.event("curvature", step=step, **seen)
         self.meter.before_backward(self._scaled.known(tensors))
@@ -118,6 +117,7 @@ class Probe:
         """A loss function of torch was called."""
         if self.asleep or not isinstance(value, torch.Tensor):
             return
+        self.glide.compares(args, kwargs)
         if torch.is_grad_enabled():
             if self.meter.wants_targets:
                 with self.meter.clock:
@@ -184,11 +184,12 @@ class Probe:
     def _after(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         with self.meter.clock:
             self.meter.after_step(optimizer, row)
+            self.meter.exam.look.before(self.course.tick + 1, self.plan.closely)
             self._write(optimizer, row, outside)
         if self.course.over and self._complete():
             self._leave()
         elif self.course.leg.glide and self._ahead() == "glide":
-            self.glide.begin()
+            self.glide.begin(self.course.tick + 1)
 
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
@@ -218,6 +219,7 @@ class Probe:
             self._hold()
 
     def _write(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
+        row |= {"phase": "left out"} if self.act.left_out else {}
         row["lr"] = self.act.rates or [float(group["lr"]) for group in optimizer.param_groups]
         if losses := self._lost[: outside + 1]:  # of the many that a closure computes inside a step, the first
             row["loss"] = sum(losses) / len(losses) if len(losses) > 1 else losses[0]
@@ -248,9 +250,8 @@ class Probe:
 
     def _act(self) -> None:
         leg = self.course.leg
-        self.act = Act(
-            leg, self.crew.base, Treatment(leg.treat.names, self.meter.exam.anatomy) if leg.treat.names else None
-        )
+        treated = leg.treat.names or leg.treat.bounds
+        self.act = Act(leg, self.crew.base, Treatment(leg.treat, self.meter.exam.anatomy) if treated else None)
 
     def _put_weights(self) -> None:
         if path := self.course.leg.weights:
@@ -313,12 +314,9 @@ class Probe:
         """An exception ends the script."""
         if self.asleep or issubclass(kind, StopTraining):
             return
-        frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(str(Path(torch.__file__).parent))]
-        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
         self.reason = "exception"
-        self.ledger.event(
-            "exception", type=kind.__name__, message=str(error)[:2000], place=place, step=self.course.tick
-        )
+        told = {"type": kind.__name__, "message": str(error)[:2000], "place": raised(trace)}
+        self.ledger.event("exception", **told, step=self.course.tick)
 
     def forked(self) -> None:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""

@@ -11,45 +11,70 @@ from typing import Any
 import torch
 from torch import nn
 
+from leonui.trial.intervention import Treat
+from leonui.trial.probe.aligned import Aligned
 from leonui.trial.probe.anatomy import Anatomy
+from leonui.trial.probe.bounds import Bounds
+from leonui.trial.probe.level import Level
 
+FORGETS = {"standardised inputs", "shuffled inputs", "fresh weights", "levelled layers", "aligned shapes"}
 LEAST = 1e-8  # a standard deviation below it is none
 
 
 class Treatment:
     """Some of intervention.TREATMENTS, in force from now on in a process that is a trial's own."""
 
-    def __init__(self, names: tuple[str, ...], anatomy: Anatomy):
-        self.names, self._anatomy = names, anatomy
+    def __init__(self, treat: Treat, anatomy: Anatomy):
+        self.names, self._anatomy = treat.names, anatomy
+        self._bounds = Bounds(treat.bounds, anatomy) if treat.bounds else None
+        names = treat.names
         self._moments: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._call: Callable[..., Any] = nn.Module.__call__
-        if {"standardised inputs", "shuffled inputs", "training mode", "eval mode"} & {*names}:
+        if self._bounds or {"standardised inputs", "shuffled inputs", "training mode", "eval mode"} & {*names}:
             self._meet_networks()
         if "fresh weights" in names:
             self._renew()
-        if {"standardised inputs", "shuffled inputs", "fresh weights"} & {*names}:
+        if "levelled layers" in names:
+            self._level()
+        if "aligned shapes" in names:
+            Aligned().__enter__()
+        if FORGETS & {*names}:
             self._forget()
 
     def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """What a loss function is given instead of its first argument."""
+        if self._bounds:
+            self._bounds.targets(kwargs.get("target", args[1] if len(args) > 1 else None))
         if "raw loss" not in self.names or len(args) < 1 or len(args) + len(kwargs) < 2:
             return args
         target = args[1] if len(args) > 1 else kwargs.get("target")
         return (_raw(name, args[0], target), *args[1:])
 
+    def mode(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What a function is given that differs between training and eval mode."""
+        if "no dropout" in self.names and "dropout" in name:
+            return given | {"training": False}
+        if "batch statistics" in self.names and name == "batch_norm" and not torch.is_grad_enabled():
+            return given | {"training": True, "momentum": 0.0}
+        return given
+
     def summary(self) -> dict[str, Any]:
-        """For the record: how the inputs were that were standardised."""
+        """For the record: how the inputs were that were standardised, which batches were left out."""
+        left_out = self._bounds.summary() if self._bounds else {}
         if not self._moments:
-            return {}
+            return left_out
         mean, deviation = next(iter(self._moments.values()))
         at = deviation.flatten()
         return {"inputs": {"mean": float(mean.abs().max()), "least": float(at.min()), "most": float(at.max())}}
 
-    def step(self, optimizer: torch.optim.Optimizer, micro: int) -> None:
-        """Gradients are about to be used that were added up over ``micro`` backward passes."""
+    def step(self, optimizer: torch.optim.Optimizer, micro: int, t: int) -> bool:
+        """Gradients are about to be used that were added up over ``micro`` backward passes; False to leave them."""
+        if self._bounds and not self._bounds.keeps(t):
+            return False
         if "averaged gradients" in self.names and micro > 1:
             grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             torch._foreach_div_(grads, micro)
+        return True
 
     def _meet_networks(self) -> None:
         call, roots = self._call, {id(root) for root in self._anatomy.roots}
@@ -71,6 +96,8 @@ class Treatment:
                 return self._call(module, *args, **kwargs)
             finally:
                 module.train(was)
+        if self._bounds and torch.is_grad_enabled():
+            self._bounds.inputs(args)
         inputs = [
             self._input(module, i, value) if isinstance(value, torch.Tensor) else value for i, value in enumerate(args)
         ]
@@ -86,6 +113,11 @@ class Treatment:
             self._moments[key] = _moments(x.detach())
         mean, deviation = self._moments[key]
         return (x - mean) / deviation
+
+    @staticmethod
+    def _level() -> None:
+        levelled = Level(nn.Module.__call__)
+        nn.Module.__call__ = lambda module, *args, **kwargs: levelled(module, *args, **kwargs)
 
     def _renew(self) -> None:
         """All layers begin as torch makes them."""

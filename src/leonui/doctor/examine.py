@@ -1,0 +1,48 @@
+"""What is seen of a script beside its run: a walk through its data, a close look at some steps, a post-mortem."""
+
+from __future__ import annotations
+
+import math
+
+from leonui.doctor.case import Case
+from leonui.record import Record, Row
+from leonui.trial.intervention import Intervention
+
+SAME = 1e-3  # relative: two runs of the same that differ by more are not the same
+BEGIN = 3  # steps that are compared: later, rounding may have grown
+LOOKED = tuple(range(2, 10))  # the first step's forward pass is over when the trailhead is reached
+
+
+def examined(case: Case) -> Record:
+    """The case's record, with what was seen in branches as events: "walk", "look" and, after a NaN, "post-mortem"."""
+    runner, stop = case.runner, Intervention(stop=LOOKED[-1])
+    walk = runner.branch(case.point, {"walk": case.repaired & Intervention(stop=0, glide=True)})[0].record
+    look = runner.branch(case.point, {"look": case.repaired & stop}, closely={"look": LOOKED})[0].record
+    case.spent += look.steps
+    seen = look.last("end").get("look", {}) | {"paired": _paired(case.record, look)}
+    events = [{"event": "walk", **_said(walk)}, {"event": "look", **seen}]
+    if first := next((row["step"] for row in case.record.rows if row.get("nonfinite")), None):
+        events.append({"event": "post-mortem", **post_mortem(case, first)})
+    return Record(case.record.rows, [*case.record.events, *events])
+
+
+def _paired(run: Record, branch: Record) -> bool:
+    """Whether a branch begins as the run itself did: else the script begins otherwise each time."""
+    pairs = zip(run.losses()[:BEGIN], branch.losses()[:BEGIN], strict=False)
+    return all(abs(a - b) <= SAME * max(abs(a), 1e-12) for a, b in pairs if math.isfinite(a) and math.isfinite(b))
+
+
+def _said(walk: Record) -> Row:
+    return {key: value for key, value in walk.last("end").items() if key in ("samples", "distinct", "sites", "odd")}
+
+
+def post_mortem(case: Case, step: int) -> Row:
+    """Which operation made the first number that was not finite: the run again up to that step, and a look at it."""
+    at = {"look": (step,)}
+    if step > 1:
+        job = {"post-mortem": case.repaired & Intervention(stop=step)}
+        trial = case.runner.branch(case.point, job, closely=at)[0]
+    else:
+        trial = case.runner.straight("post-mortem", case.repaired & Intervention(stop=1), mute=True, closely=at)
+    case.spent += trial.record.steps
+    return trial.record.last("end").get("look", {}).get("culprit", {})

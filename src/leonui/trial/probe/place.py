@@ -1,0 +1,39 @@
+"""Where in the script something happens."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# where a script's own lines are not: torch, and those parts of leonui that a script calls or runs under
+_LIBRARIES = tuple(
+    str(place)
+    for place in (
+        Path(torch.__file__).parent,
+        Path(__file__).parent,
+        *(Path(__file__).parents[2] / part for part in ("engine", "optim", "clip.py")),
+        "<",
+    )
+)
+
+
+def places(skip: int, depth: int) -> list[str]:
+    """The nearest ``depth`` places in the stack, as ``file:line``, that are neither torch's nor leonui's."""
+    found: list[str] = []
+    frame = sys._getframe(skip)
+    while frame is not None and len(found) < depth:
+        name = frame.f_code.co_filename
+        if not name.startswith(_LIBRARIES):
+            found.append(f"{name}:{frame.f_lineno}")
+        frame = frame.f_back
+    return found or [""]
+
+
+def raised(trace: Any) -> str:
+    """Where an exception came from, as ``file:line``: the innermost place that is not torch's."""
+    frames = [f for f in traceback.extract_tb(trace) if not f.filename.startswith(str(Path(torch.__file__).parent))]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
