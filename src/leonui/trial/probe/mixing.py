@@ -89,5 +89,5 @@ def _touched(before: torch.Tensor, after: torch.Tensor | None, axis: int) -> int
     """How many of the others along an axis changed."""
     if after is None or after.shape != before.shape:
         return 0
-    apart = (after - before).abs().movedim(axis, 0)[1:].flatten(1).amax(1)
+    apart = (after - before).abs().movedim(axis, 0)[1:].reshape(before.shape[axis] - 1, -1).amax(1)
     return int((apart > LEAST * before.abs().max()).sum())
