@@ -111,19 +111,26 @@ def lr(ctx: click.Context, program: tuple[str, ...], module: str | None, **optio
 @PROGRAM
 @MODULE
 @click.option("--fix", is_flag=True, help="Show the changes to your file that were seen to help; nothing is written.")
+@click.option(
+    "--log", metavar="PATH", help="Read the log of a past run instead: CSV, JSON Lines, TensorBoard, HF Trainer."
+)
 @WORKERS
 @START
 @RUNS
 @LANG
 @JSON
 @click.pass_context
-def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log: str | None, **options: Any) -> None:
     """Name what is wrong with a training, point at the line, prove it by replay.
 
     Without a program it examines the bundled example: scikit-learn's handwritten digits.
     """
-    from leonui.doctor_command import run_doctor
+    from leonui.doctor_command import run_doctor, run_log
 
+    if log and (program or module):
+        raise click.UsageError("a log and a program are two visits: give --log PATH, or a program")
+    if log:
+        ctx.exit(run_log(log, options["lang"], options["as_json"], options["place"]))
     ctx.exit(run_doctor(_argv(program, module) or [_example()], **options))
 
 

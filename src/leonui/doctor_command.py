@@ -9,7 +9,7 @@ from typing import Any
 
 from leonui import __version__, runs
 from leonui.command import interrupt, settle
-from leonui.doctor_terminal import show_about, show_codes, show_diagnosis
+from leonui.doctor_terminal import reading, show_about, show_codes, show_diagnosis
 from leonui.record import encode
 from leonui.terminal import TerminalGuide, fail
 from leonui.trial.program import Program
@@ -48,6 +48,23 @@ def _visit(program: Program, lang: str, as_json: bool, options: dict[str, Any]) 
     if options["fix"]:
         result |= {"fixed": visit.fixed, "patch": visit.mended()}
     return _told(result, folder, lang, as_json, options["fix"])
+
+
+def run_log(path: str, lang: str | None, as_json: bool, place: str | None) -> int:
+    """The command ``leonui doctor --log``; returns its exit code: 0 nothing found, 1 something, 2 wrong use."""
+    from leonui.doctor.log import diagnose_log
+
+    lang = lang or language()
+    try:
+        settle(place)
+        with reading(lang, as_json) as progress:
+            found = diagnose_log(path, progress)
+        result = found.to_json() | {"program": path, "complete": True, "log": path}
+        return _told(result, runs.create("doctor"), lang, as_json, False)
+    except ValueError as error:
+        return fail(str(error), 2)
+    except OSError as error:
+        return fail(f"cannot read {path} or write the run: {error}", 1)
 
 
 def _told(result: dict[str, Any], folder: Path, lang: str, as_json: bool, fix: bool) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +28,24 @@ CLASSES = {
     "caused by": mark("proved by replay"),
     "consistent with": mark("statistics only"),
 }
+
+
+@contextmanager
+def reading(lang: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the bytes of a log that is read, with the time left."""
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(32),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(translate(mark("reading the log"), lang), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def show_diagnosis(result: dict[str, Any], lang: str, fix: bool = False) -> None:
