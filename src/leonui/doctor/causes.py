@@ -21,6 +21,7 @@ FAINT = 1e-3  # of the strongest matrix's gradient, each relative to its weights
 DEAD = 0.9  # of a layer's units
 NEEDS_REASON = ("gradients clipped", "levelled layers")  # they may help where nothing is wrong
 REVIVES = ("fresh weights", "levelled layers")
+LATER = 0.1  # of the best gain: what a rate that dies later on would have done is not in a short training
 HORIZON = 0.35  # the best rate falls as the length of a run to this power (Bjorck et al., ICLR 2025)
 HIGH, LOW = 0.4, 3.0  # factors beyond which a rate is worth a whole run
 
@@ -37,13 +38,13 @@ class Suspicion:
     enough: float = SUFFICES
 
 
-def suspicion(case: Case, panel: Panel) -> Suspicion | None:
-    """The cause to prove on the whole run; None where nothing would help."""
+def suspicions(case: Case, panel: Panel) -> list[Suspicion]:
+    """The causes to prove on the whole run, the likeliest first; none where nothing would help."""
     rate = _rate(case, panel)
     others = [found for name in panel.outcomes if (found := _other(case, panel, name))]
     known = [found for found in (*others, rate) if found and found.gain >= HELPS]
     most = max((found.gain for found in known), default=0.0)
-    return next((found for found in known if found.gain >= found.enough * most), None)
+    return [found for found in known if found.gain >= found.enough * most]
 
 
 def _rate(case: Case, panel: Panel) -> Suspicion | None:
@@ -65,8 +66,9 @@ def _other(case: Case, panel: Panel, name: str) -> Suspicion | None:
     outcome = panel.outcomes[name]
     gain = panel.gain(outcome)
     ahead = gain - panel.gain(panel.of(panel.best_rate))
-    if reason is _always:
-        return Suspicion(code, name, outcome.change, gain, enough=SPEAKS)
+    if reason is _always or (name == "standardised inputs" and reason(case, panel)):
+        enough = LATER if name in ("constant rate", "standardised inputs") else SPEAKS
+        return Suspicion(code, name, outcome.change, gain, enough=enough)
     if reason(case, panel) or (ahead >= CLEARLY and name not in NEEDS_REASON):
         code = "DEAD-UNITS" if name in REVIVES and dead_layer(case.record) else code
         return Suspicion(code, name, warm(case.steps) if name == "warm-up" else outcome.change, gain)

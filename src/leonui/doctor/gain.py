@@ -10,6 +10,8 @@ from leonui.record import Record
 
 # Tuned on the development workloads of bench/faults, then frozen.
 COUNTS = 0.1  # the share of the achievable progress that a change must gain on the whole run to be the cause
+LOGARITHM = 0.5
+GAP = 0.05  # of what training has gained: validation that is worse by more may gain where training cannot
 
 
 def share(case: Case, record: Record) -> float:
@@ -19,6 +21,15 @@ def share(case: Case, record: Record) -> float:
     """
     held_out = validation(case, record)
     return 0.0 if held_out < 0 else max(training(case, record), held_out)
+
+
+def behind(case: Case) -> bool:
+    """Whether validation ends so far above training that a change might help it alone."""
+    held_out, last = validated(case.record), ending(case.record)
+    if held_out is None or not last:
+        return False
+    end = sum(last) / len(last)
+    return held_out[0] - end > GAP * abs(case.bar - end)
 
 
 def training(case: Case, record: Record) -> float:
@@ -39,9 +50,17 @@ def validation(case: Case, record: Record) -> float:
     first = case.record.validations(case.record.validation_site)[0][1]
     first = first if math.isfinite(first) else case.bar
     was = theirs[0] if math.isfinite(theirs[0]) else first
-    gained = (was - ours[0]) / max(first - ours[0], abs(was - ours[0]), 1e-12)
+    gained = _gained(was, ours[0], first)
     noise = CALM * math.hypot(ours[1], theirs[1]) / math.sqrt(3)
     return gained if abs(was - ours[0]) > noise or gained < 0 else 0.0
+
+
+def _gained(was: float, now: float, first: float) -> float:
+    """The share of the way from ``first`` to ``now``; near 0 a loss is counted in its logarithm, at half the weight."""
+    share = (was - now) / max(first - now, abs(was - now), 1e-12)
+    if was <= now or now <= 0 or first <= now:
+        return share
+    return max(share, LOGARITHM * math.log(was / now) / math.log(max(first, was) / now))
 
 
 def proved(change: str, before: Record, after: Record) -> Proof:

@@ -8,6 +8,7 @@ from leonui.doctor.case import Case, ending, validated
 from leonui.record import Record
 
 NOTHING = 0.05  # of the first validation: so much of it a network can gain without looking at its input
+ALIKE = 0.1  # of the loss: by so much two runs that learned nothing may differ
 CALM = 3.0  # standard deviations
 
 
@@ -25,7 +26,7 @@ def same(ours: Record, shuffled: Record) -> bool:
     """Whether two runs came out alike, as far as validation can tell; without one, the training."""
     if len(ours.validations(ours.validation_site)) > 2:
         noise = max((both[1] for both in (validated(ours), validated(shuffled)) if both), default=0.0)
-        least = NOTHING * abs(best_validation(ours))
+        least = ALIKE * abs(best_validation(ours))
         return abs(best_validation(ours) - best_validation(shuffled)) <= max(CALM * noise, least)
     before, after = ending(ours), ending(shuffled)
     ends = [sum(last) / len(last) for last in (before, after) if last]

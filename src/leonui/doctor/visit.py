@@ -13,7 +13,7 @@ from typing import Any
 
 from leonui.doctor import gain
 from leonui.doctor.case import AS_IT_IS, Case, ending
-from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicion
+from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicions
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
 from leonui.doctor.examine import SAME, examined
@@ -28,12 +28,14 @@ from leonui.doctor.words import WORDS
 from leonui.finding import Check, Finding, Proof
 from leonui.record import Record, read_all
 from leonui.runs import create
-from leonui.trial.intervention import Intervention, treated
+from leonui.trial.intervention import Intervention, scale, treated
 from leonui.trial.program import Program
 from leonui.trial.runner import Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
+MOST = 2  # causes that are tried on the whole run
+LOWER = 0.1  # the rate that is tried where validation is behind and no short training says why
 Found = tuple[Fault, Finding]
 
 
@@ -128,10 +130,13 @@ class Visit:
             return
         tried = panel(self.case)
         self._self_test(tried)
-        if found := suspicion(self.case, tried):
-            self._prove(found, tried)
+        for found in suspicions(self.case, tried)[:MOST]:
+            if len(self.findings) == len(certain):
+                self._prove(found, tried)
         if self.findings:
             return
+        if not unlearned(self.case) and gain.behind(self.case):
+            self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
         if unlearned(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
@@ -188,7 +193,7 @@ class Visit:
         assert self.case is not None
         record = self.case.record
         trial = self.case.whole({found.name: found.change})[found.name]
-        judged = gain.validation if found.name == "no dropout" else gain.share  # without it, training always gains
+        judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
         share, proof = judged(self.case, trial.record), proved(str(found.change), record, trial.record)
         if share < COUNTS:
             return

@@ -1,6 +1,8 @@
-"""Batches all of whose targets are ignored."""
+"""Targets that do not count: all of a batch, or all but one class."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from leonui.doctor.fault import About, Fault, found, split
 from leonui.finding import Check
@@ -11,8 +13,10 @@ from leonui.words import mark
 def look(record: Record) -> Check | None:
     """Whether there were batches without a target that counts."""
     losses = record.last("end").get("losses")
-    if not losses or not losses.get("calls") or not losses.get("all_ignored"):
+    if not losses or not losses.get("calls"):
         return None
+    if not losses.get("all_ignored") or losses.get("classes", 0) == 1:
+        return _one_class(losses)
     evidence = {"count": losses["all_ignored"], "calls": losses["calls"]}
     words = mark(
         "all targets are ignored in {count} of {calls} batches that were looked at: the mean over none is no number"
@@ -21,10 +25,23 @@ def look(record: Record) -> Check | None:
     return Check("MASK", words, evidence, found(FAULT.code, words, evidence, fix, split(losses["place"])))
 
 
+def _one_class(losses: dict[str, Any]) -> Check | None:
+    """Whether all targets that count are the same: what was to be ignored is what counts."""
+    if losses.get("classes") != 1 or losses["calls"] < 2:
+        return None
+    evidence = {"ignored": losses["ignored"], "calls": losses["calls"]}
+    words = mark(
+        "the mask is the wrong way round: {ignored:.0%} of the targets in {calls} batches are ignored, and all that "
+        "count are one class"
+    )
+    fix = mark("turn the mask round: ignore_index belongs where nothing is to be predicted")
+    return Check("MASK", words, evidence, found(FAULT.code, words, evidence, fix, split(losses["place"])))
+
+
 FAULT = Fault(
     "MASK",
     About(
-        mark("Every target of a batch is ignored; the loss is then 0 divided by 0."),
+        mark("Every target of a batch is ignored, or all but those of one class: nothing is left to be learned."),
         mark("The targets of the loss function are compared with its ignore_index."),
         mark("A short batch in which some targets count."),
         mark("Check ignore_index and the mask; leave out batches in which nothing counts."),

@@ -21,6 +21,7 @@ class Losses:
         self._within: list[float] = []  # the entropy of each batch's targets, or their variance
         self._expected: list[float] = []
         self._sums = [0.0, 0.0, 0.0]
+        self._ignored = [0, 0]  # targets that do not count, and all
         self._value = 0.0
 
     def trained_on(self, loss: torch.Tensor) -> None:
@@ -49,7 +50,12 @@ class Losses:
 
     def summary(self) -> dict[str, Any]:
         """For the record; nothing where no loss function was called."""
-        return self.seen | self._ordered() if self.seen["calls"] else {}
+        return self.seen | self._counted() | self._ordered() if self.seen["calls"] else {}
+
+    def _counted(self) -> dict[str, float]:
+        """ignored: the share of the targets that do not count; classes: how many there are among the others."""
+        ignored, every = self._ignored
+        return {"ignored": ignored / every, "classes": int((self._counts > 0).sum())} if ignored else {}
 
     def _count(self, odd: str) -> None:
         self.seen[odd] = self.seen.get(odd, 0) + 1
@@ -64,6 +70,8 @@ class Losses:
                 self._sums[1] += float(values.sum())
                 self._sums[2] += float(values.square().sum())
             return
+        self._ignored[0] += int((y == ignored).sum())
+        self._ignored[1] += y.numel()
         counts = torch.bincount(y[y != ignored].flatten().clamp(min=0)).double() if y.numel() >= 8 else torch.zeros(0)
         if y.ndim == 1 and len(counts):
             longer = torch.zeros(max(len(counts), len(self._counts)), dtype=torch.float64)
