@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from leonui import rules as rules
     from leonui import schedule as schedule
     from leonui.doctor.diagnosis import Diagnosis as Diagnosis
+    from leonui.doctor.live import watch as watch
     from leonui.doctor.visit import diagnose as diagnose
     from leonui.finding import Finding as Finding
     from leonui.rate.found import LRFinding as LRFinding
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
     from leonui.trial.intervention import Intervention as Intervention
-    from leonui.trial.live import watch as watch
     from leonui.trial.probe import log as log
     from leonui.trial.program import Program as Program
     from leonui.trial.runner import Runner as Runner
@@ -43,7 +43,7 @@ _HOMES = {
     "diagnose": "doctor.visit",
     "find_lr": "rate.job",
     "log": "trial.probe",
-    "watch": "trial.live",
+    "watch": "doctor.live",
 }
 _ROOMS = ("clip", "optim", "range_test", "rules", "schedule")
 __all__ = [

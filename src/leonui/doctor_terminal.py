@@ -23,6 +23,10 @@ VERDICTS = {
     "faults": ("red", mark("What is wrong: {codes}.")),
     "unknown": ("yellow", mark("Something is not right, and its cause was not proved")),
 }
+OF_LOG = {
+    "healthy": ("green", mark("Nothing in the log looks wrong")),
+    "unknown": ("yellow", mark("The log is consistent with: {codes}")),
+}
 CLASSES = {
     "is": mark("an exact check"),
     "caused by": mark("proved by replay"),
@@ -57,7 +61,7 @@ def show_diagnosis(result: dict[str, Any], lang: str, fix: bool = False) -> None
 
     if not result["complete"]:
         console.print(f"[yellow]{say(UNFINISHED)}[/]")
-    colour, words = VERDICTS[result["verdict"]]
+    colour, words = (OF_LOG if result.get("log") else VERDICTS)[result["verdict"]]
     codes = ", ".join(dict.fromkeys(finding["code"] for finding in result["findings"]))
     console.print(f"[bold {colour}]{say(words, codes=codes)}[/]")
     for finding in result["findings"]:

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 FAULT = sys.argv[1] if len(sys.argv) > 1 else "healthy"
-torch.manual_seed(0)
+if FAULT != "unseeded":
+    torch.manual_seed(0)
 torch.set_num_threads(1)
 
 centres = 2.0 * torch.randn(6, 10)
@@ -24,6 +25,10 @@ if FAULT == "random labels":
     labels, held_labels = labels[torch.randperm(len(labels))], held_labels[torch.randperm(len(held_labels))]
 if FAULT == "scale":
     points, held = 300.0 * points + 2000.0, 300.0 * held + 2000.0
+if FAULT == "leaks":
+    points, labels = torch.cat([points, held]), torch.cat([labels, held_labels])
+if FAULT == "nan sample":
+    points[100, 3] = float("nan")
 if FAULT == "overfits":
     points, labels = points[:40], torch.randint(0, 6, (40,)).where(torch.rand(40) < 0.4, labels[:40])
 
@@ -33,13 +38,18 @@ class Net(nn.Module):
         super().__init__()
         self.first, self.second, self.last = nn.Linear(10, 48), nn.Linear(48, 48), nn.Linear(48, 6)
         self.drop = nn.Dropout(0.0 if FAULT == "overfits" else 0.1)
+        layers = [part for _ in range(8) for part in (nn.Linear(48, 48), nn.Sigmoid())]
+        self.deep = nn.Sequential(*layers if FAULT == "vanishes" else [])
+        self.norm = nn.BatchNorm1d(48, momentum=1e-5) if FAULT == "norm" else nn.Identity()
 
     def forward(self, x):
-        x = F.relu(self.first(x))
+        if FAULT == "mixes":
+            x = x.reshape(x.shape[1], x.shape[0]).t()
+        x = self.deep(self.norm(F.relu(self.first(x)) * (100.0 if FAULT == "norm" else 1.0)))
         if FAULT == "detached":
             x = x.detach()
         x = self.last(self.drop(F.relu(self.second(x))))
-        return x.softmax(1) if FAULT == "softmax" else x
+        return x.softmax(1) if FAULT in ("softmax", "two faults") else x
 
 
 model = Net()
@@ -49,6 +59,8 @@ if FAULT == "alike":
 if FAULT == "large":
     for p in model.parameters():
         nn.init.normal_(p, std=3.0)
+if FAULT == "dead":
+    nn.init.constant_(model.first.bias, -50.0)
 lr = {"high": 3.0, "low": 3e-7, "large": 0.01}.get(FAULT, 3e-3)
 optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=10.0 if FAULT == "decay" else 0.0)
 if FAULT == "other model":
@@ -81,16 +93,18 @@ for epoch in range(epochs):
     order = torch.arange(len(points)) if FAULT == "sorted" else torch.randperm(len(points))
     for i in range(count):
         chosen = order[i * batch : (i + 1) * batch]
-        if FAULT not in ("stale", "accumulates"):
+        if FAULT not in ("stale", "two faults", "accumulates"):
             optimizer.zero_grad()
         for part in chosen.chunk(8) if FAULT == "accumulates" else [chosen]:
             loss = F.cross_entropy(model(points[part]), labels[part])
+            if FAULT == "logarithm" and epoch == 3:
+                loss = loss + torch.log(model(points[part]).detach() - 1e3).mean()
             (-loss if FAULT == "sign" else loss).backward()
         if FAULT == "early clear":
             optimizer.zero_grad()
         if FAULT == "tiny clip":
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1e-12)
-        optimizer.step()
+        optimizer.step()  # the step
         if FAULT == "late clip":
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if FAULT == "twice":

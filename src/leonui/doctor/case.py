@@ -38,13 +38,16 @@ class Outcome:
 
 
 class Case:
-    """Replays a script from its first step; ``repaired`` is in force in all of them.
+    """Replays a script from its first step, or from that of its last stage; ``repaired`` is in force in all of them.
 
     ``spent`` counts the steps of all replays, coasted batches included.
     """
 
     def __init__(self, runner: Runner, record: Record, repaired: Intervention | None = None):
-        self.runner, self.record = runner, record
+        self.runner, self.before = runner, stage(record)
+        last = record.rows[-1].get("optimizer", 0) if record.rows else 0
+        rows = [row for row in record.rows if not self.before or row.get("optimizer", 0) == last]
+        self.record = Record(rows, record.events)
         self.steps = self.record.steps
         self.spent = 0
         self.repaired = repaired or Intervention()
@@ -76,6 +79,10 @@ class Case:
         """Where all replays begin."""
         if self._point is None:
             self._point = self.runner.trailhead()
+        if self.before and not self._point.path:
+            job = {"first-stage": Intervention(stop=self.before)}
+            held = self.runner.branch(self._point, job, hold=True)[0]
+            self._point = self.runner.point(self._point, held)
         return self._point
 
     def tried(self, changes: Mapping[str, Intervention], steps: int = 0) -> dict[str, Outcome]:
@@ -107,6 +114,14 @@ class Case:
         return Outcome(
             change, Judge().read(trial), tuple(record.losses()), record.last("end").get("inputs"), spikes(record)
         )
+
+
+def stage(record: Record) -> int:
+    """The last step before the stage that counts: where an optimizer takes over from all others, as in fine-tuning."""
+    last = record.rows[-1].get("optimizer", 0) if record.rows else 0
+    ours = [row["step"] for row in record.rows if row.get("optimizer", 0) == last]
+    others = [row["step"] for row in record.rows if row.get("optimizer", 0) != last]
+    return max(others) if others and max(others) <= min(ours) and len(ours) >= LEAST else 0
 
 
 def ending(record: Record) -> tuple[float, ...]:

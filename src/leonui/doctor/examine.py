@@ -16,8 +16,9 @@ LOOKED = tuple(range(2, 10))  # the first step's forward pass is over when the t
 def examined(case: Case) -> Record:
     """The case's record, with what was seen in branches as events: "walk", "look" and, after a NaN, "post-mortem"."""
     runner, stop = case.runner, Intervention(stop=LOOKED[-1])
+    at = tuple(case.before + step for step in LOOKED)
     walk = runner.branch(case.point, {"walk": case.repaired & Intervention(stop=0, glide=True)})[0].record
-    look = runner.branch(case.point, {"look": case.repaired & stop}, closely={"look": LOOKED})[0].record
+    look = runner.branch(case.point, {"look": case.repaired & stop}, closely={"look": at})[0].record
     case.spent += look.steps
     seen = look.last("end").get("look", {}) | {"paired": _paired(case.record, look)}
     events = [{"event": "walk", **_said(walk)}, {"event": "look", **seen}]
@@ -39,10 +40,10 @@ def _said(walk: Record) -> Row:
 def post_mortem(case: Case, step: int) -> Row:
     """Which operation made the first number that was not finite: the run again up to that step, and a look at it."""
     at = {"look": (step,)}
-    if step > 1:
-        job = {"post-mortem": case.repaired & Intervention(stop=step)}
+    if step > case.before + 1:
+        job = {"post-mortem": case.repaired & Intervention(stop=step - case.before)}
         trial = case.runner.branch(case.point, job, closely=at)[0]
     else:
-        trial = case.runner.straight("post-mortem", case.repaired & Intervention(stop=1), mute=True, closely=at)
+        trial = case.runner.straight("post-mortem", case.repaired & Intervention(stop=step), mute=True, closely=at)
     case.spent += trial.record.steps
     return trial.record.last("end").get("look", {}).get("culprit", {})

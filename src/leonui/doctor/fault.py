@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leonui.finding import Check, Finding
 from leonui.record import Record
@@ -27,7 +27,7 @@ class Fault:
 
     ``look`` gives None where the Record cannot tell. What it calls "consistent with" is a suspicion where there is a
     repair: the whole run with it decides, by validation alone where ``by`` says so. The repair may depend on the
-    finding: then it is a function of it.
+    finding: then it is a function of it. ``fixes`` are lines to paste.
     """
 
     code: str
@@ -35,6 +35,14 @@ class Fault:
     look: Callable[[Record], Check | None]
     repair: Intervention | Callable[[Finding], Intervention] | None = None
     by: str = "any"
+    fixes: tuple[str, ...] = ()
+
+    def seen(self, record: Record) -> Check | None:
+        """What ``look`` says, with the lines to paste."""
+        check = self.look(record)
+        if check is None or check.finding is None or check.finding.fixes:
+            return check
+        return replace(check, finding=replace(check.finding, fixes=self.fixes))
 
     def mended(self, finding: Finding) -> Intervention:
         """What mends this finding in a replay; nothing where that is not known."""

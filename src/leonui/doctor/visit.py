@@ -99,7 +99,7 @@ class Visit:
 
     def _exact(self, record: Record) -> tuple[list[Found], list[Found]]:
         """All that the record shows: what is certain, and what a replay must decide."""
-        looks = [(fault, check) for fault in FAULTS if (check := fault.look(record))]
+        looks = [(fault, check) for fault in FAULTS if (check := fault.seen(record))]
         plain = [check for check in (finite(record), learned(record), moved(record)) if check]
         found = [(fault, check.finding) for fault, check in looks if check.finding]
         suspected = [(fault, finding) for fault, finding in found if finding.verdict != "is" and fault.repair]

@@ -27,6 +27,10 @@ _VERDICTS = {
     "faults": mark("What is wrong: {codes}."),
     "unknown": mark("Something is not right, and its cause was not proved: {codes}."),
 }
+_OF_LOG = {
+    "healthy": mark("Nothing in the log looks wrong."),
+    "unknown": mark("The log is consistent with: {codes}. It proves nothing."),
+}
 _NOTHING = mark("the training learned nothing")
 
 
@@ -58,7 +62,7 @@ def sentence(result: Result) -> Text:
     """The verdict, how many faults there are, and what it took to find them."""
     if _unfinished(result):
         return say(mark("Interrupted before a verdict: nothing wrong was found until then."))
-    words = _VERDICTS.get(result.get("verdict") or "")
+    words = (_OF_LOG if result.get("log") else _VERDICTS).get(result.get("verdict") or "")
     if not words:
         return say(mark("No verdict was reached."))
     codes = ", ".join(dict.fromkeys(str(told.get("code") or "?") for told in result.get("findings") or []))

@@ -26,17 +26,22 @@ class Camp:
         self._door.listen(64)
         self._door.setblocking(False)
         self._strangers: list[Line] = []
+        self._told: list[tuple[str, Path]] = []  # what everybody was told: a rank that is late is told it, too
         self.lines: dict[str, Line] = {}
 
     def listen(self) -> None:
         """Take in who has come and what was said since the last call."""
+        late: list[Line] = []
         while True:
             try:
-                self._strangers.append(Line(self._door.accept()[0]))
+                late.append(Line(self._door.accept()[0]))
             except BlockingIOError:
                 break
-        for line in [*self._strangers, *self.lines.values()]:
+        self._strangers += late
+        for line in self._all:
             line.listen()
+        for what, path in self._told:
+            self._tell(late, what, path)
         for line in [line for line in self._strangers if line.folder]:
             first = self.lines.get(line.folder)
             if first is None or first.gone:  # of several processes that train together, the first speaks
@@ -46,18 +51,32 @@ class Camp:
                 self.lines[line.folder] = line
 
     def tell_all(self, what: str, plan: Plan) -> None:
-        """Give one order to every process: to those that train together, and must go back together."""
+        """Give one order to every process, also to those that come later: they train together and go back together."""
         self.listen()
-        for line in [*self._strangers, *self.lines.values()]:
-            if not line.gone:
-                line.order(what, plan)
+        self._told.append((what, plan.write()))
+        self._tell(self._all, *self._told[-1])
+
+    def rests(self, folder: str) -> bool:
+        """Whether all have come to the end of a trial, or are gone: one may end before the others have written."""
+        self.listen()
+        return all(line.gone or line.holds(folder) for line in self._all)
 
     def close(self) -> None:
         """Send everybody home."""
-        for line in [*self._strangers, *self.lines.values()]:
+        for line in self._all:
             line.close()
         self._door.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _all(self) -> list[Line]:
+        return [*self._strangers, *self.lines.values()]
+
+    @staticmethod
+    def _tell(lines: list[Line], what: str, path: Path) -> None:
+        for line in lines:
+            if not line.gone:
+                line.order(what, path)
 
 
 class Line:
@@ -86,10 +105,13 @@ class Line:
             self.pid = word.get("pid", self.pid)
             self.held = word if "held" in word else None
 
-    def order(self, what: str, plan: Plan) -> None:
-        """Tell the process, which holds, to "branch": fork a child that carries on under a plan; or to "rewind"."""
+    def order(self, what: str, plan: Path) -> None:
+        """Tell the process, which holds, to "branch": fork a child that carries on under a plan; or to "rewind".
+
+        The plan's file was written once: some may be reading it while others are told.
+        """
         self._connection.setblocking(True)
-        self._connection.sendall(json.dumps({what: str(plan.write().absolute())}).encode() + b"\n")
+        self._connection.sendall(json.dumps({what: str(plan.absolute())}).encode() + b"\n")
         self._connection.setblocking(False)
 
     def holds(self, folder: str) -> bool:

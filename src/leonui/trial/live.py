@@ -30,9 +30,12 @@ class Watch:
 
     @property
     def record(self) -> Record:
-        """What was written down until now."""
+        """What was written down until now; while it goes on, with what the record's end would say."""
         self._probe.ledger.drain()
-        return Record.read(self._probe.ledger.writer.path)
+        record = Record.read(self._probe.ledger.writer.path)
+        if not self._probe.asleep:
+            record.add({"event": "end", **self._probe.said("live")})
+        return record
 
     def stop(self) -> None:
         """Stop watching; torch's functions are put back as they were."""
@@ -47,11 +50,3 @@ class Watch:
         if kind is not None and error is not None:
             self._probe.failed(kind, error, trace)
         self.stop()
-
-
-def watch(folder: str | Path | None = None) -> Watch:
-    """Watch what this process trains from now on; torch is imported if it is not yet.
-
-    The Record is written to ``folder``, by default a new run under ``.leonui``.
-    """
-    return Watch(folder)

@@ -61,7 +61,9 @@ def warmed(recipe: Recipe) -> Recipe:
 
 def seen(record: Record) -> list[float]:
     """The schedule of a run that was watched: the first optimizer's first rate at each step, over its base rate."""
-    base = record.last("trailhead").get("lr") or [1.0]
+    who = record.rows[0].get("optimizer", 0) if record.rows else 0
+    made = next((event for event in record.named("optimizer") if event["optimizer"] == who), {})
+    base = (record.last("trailhead") if who == 0 else made).get("lr") or [1.0]
     group = next((i for i, rate in enumerate(base) if rate), 0)
-    rows = [row for row in record.rows if row.get("optimizer", 0) == record.rows[0].get("optimizer", 0)]
+    rows = [row for row in record.rows if row.get("optimizer", 0) == who]
     return [row["lr"][min(group, len(row["lr"]) - 1)] / (base[group] or 1.0) for row in rows if row.get("lr")]

@@ -153,7 +153,8 @@ class Runner:
         def begin() -> _Running:
             assert point.line is not None and point.tree is not None
             trial = Trial(name, self._place(name), job, "fork")
-            point.line.order("branch", Plan(str(trial.folder), (job,), point.tree.camp.address, **told))
+            plan = Plan(str(trial.folder), (job,), point.tree.camp.address, **told)
+            point.line.order("branch", plan.write())
             return _Running(trial, tree=point.tree)
 
         return begin
@@ -165,6 +166,7 @@ class Runner:
         trial = self._gather([self._rewound(self._holding(point), name, job, told)], 1)[0]
         if self._cut_short(trial):
             shutil.rmtree(trial.folder)
+            self._release(point.seed)  # its data are over, though a launcher may not have ended yet
             trial = self._gather([self._rewound(self._holding(point), name, job, told)], 1)[0]
         return trial
 
@@ -182,7 +184,8 @@ class Runner:
     def _holding(self, point: Point) -> Point:
         """The point, if its process is still there; else the trailhead of a new one."""
         held = self._rewinding.get(point.seed, point)
-        if held.tree is None or held.tree.process.poll() is not None:
+        ended = held.line is None or held.line.gone  # a launcher ends a while after its ranks
+        if held.tree is None or ended or held.tree.process.poll() is not None:
             self._release(point.seed)
             held = self.trailhead(point.seed)
         self._rewinding[point.seed] = held
@@ -190,8 +193,9 @@ class Runner:
 
     @staticmethod
     def _cut_short(trial: Trial) -> bool:
-        wanted = (trial.intervention.stop or 0) + trial.intervention.coast
-        return trial.record.last("end").get("reason") == "done" and len(trial.record.rows) < wanted
+        wanted, record = (trial.intervention.stop or 0) + trial.intervention.coast, trial.record
+        ended = record.last("end").get("reason", "done") == "done" and not record.last("exception")
+        return ended and len(record.rows) < wanted
 
     def _place(self, name: str) -> Path:
         folder = self.folder / "trials" / name
@@ -279,6 +283,8 @@ class _Running:
             return self.trial.returncode is not None
         assert self._tree is not None
         orphaned = self._tree.process.poll() is not None
+        if self._line is not None:  # it rewinds, and others may with it
+            return self._tree.camp.rests(str(self.trial.folder))
         line = self._speaker()
         return orphaned if line is None else line.gone or line.holds(str(self.trial.folder))
 

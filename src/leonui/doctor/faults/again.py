@@ -35,4 +35,5 @@ FAULT = Fault(
         mark("Remove one of the two calls; a training framework may already make one."),
     ),
     look,
+    fixes=("optimizer.step()  # once",),
 )

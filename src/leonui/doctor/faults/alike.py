@@ -37,4 +37,5 @@ FAULT = Fault(
     ),
     look,
     treated("fresh weights"),
+    fixes=("torch.nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')",),
 )

@@ -59,4 +59,5 @@ FAULT = Fault(
     ),
     look,
     without,
+    fixes=("x = x.clamp(-bound, bound)",),
 )

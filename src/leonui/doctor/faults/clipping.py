@@ -45,4 +45,9 @@ FAULT = Fault(
         ("https://pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping",),
     ),
     look,
+    fixes=(
+        "loss.backward()",
+        "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
+        "optimizer.step()",
+    ),
 )

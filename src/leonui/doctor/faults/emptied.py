@@ -35,4 +35,9 @@ FAULT = Fault(
         mark("Move optimizer.zero_grad() to before backward(), or to after step()."),
     ),
     look,
+    fixes=(
+        "optimizer.zero_grad()",
+        "loss.backward()",
+        "optimizer.step()",
+    ),
 )

@@ -55,4 +55,5 @@ FAULT = Fault(
         ("https://doi.org/10.1145/2382577.2382579",),
     ),
     look,
+    fixes=("train_set, val_set = torch.utils.data.random_split(whole_set, [0.8, 0.2])",),
 )

@@ -62,4 +62,5 @@ FAULT = Fault(
     ),
     look,
     treated("raw loss"),
+    fixes=("loss = torch.nn.functional.cross_entropy(logits, target)",),
 )

@@ -49,4 +49,5 @@ FAULT = Fault(
         mark("Keep the weights in float32, or round stochastically."),
     ),
     look,
+    fixes=("optimizer = leonui.optim.AdamW(model.parameters(), lr=lr)  # rounds stochastically",),
 )

@@ -47,4 +47,5 @@ FAULT = Fault(
         mark("Check ignore_index and the mask; leave out batches in which nothing counts."),
     ),
     look,
+    fixes=("target = target.masked_fill(is_padding, -100)",),
 )

@@ -65,5 +65,6 @@ FAULT = Fault(
     ),
     look,
     treated("eval mode"),
+    fixes=("model.eval()",),
 )
-BACK = Fault(FAULT.code, FAULT.about, look_back, treated("training mode"))
+BACK = Fault(FAULT.code, FAULT.about, look_back, treated("training mode"), fixes=("model.train()",))

@@ -51,4 +51,5 @@ FAULT = Fault(
     look,
     treated("batch statistics"),
     by="validation",
+    fixes=("torch.nn.BatchNorm2d(channels, momentum=0.1)",),
 )

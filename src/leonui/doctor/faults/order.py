@@ -37,4 +37,5 @@ FAULT = Fault(
         ("https://github.com/pytorch/pytorch/issues/31771",),
     ),
     look,
+    fixes=("DataLoader(dataset, batch_size=batch_size, shuffle=True)",),
 )

@@ -17,7 +17,7 @@ def look(record: Record) -> Check | None:
         return None
     ours = {row["step"]: number(row["weight_norm"]) for row in record.rows if "weight_norm" in row}
     apart = [
-        (int(step), abs(norm - ours[int(step)]) / max(ours[int(step)], 1e-12))
+        (int(step), abs(number(norm) - ours[int(step)]) / max(ours[int(step)], 1e-12))
         for rank in ranks
         for step, norm in rank["weight_norm"].items()
         if int(step) in ours
@@ -48,4 +48,5 @@ FAULT = Fault(
         ("https://github.com/huggingface/accelerate/issues/2665",),
     ),
     look,
+    fixes=("output = model(x)  # not model.module(x)",),
 )

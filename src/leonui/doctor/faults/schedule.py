@@ -74,4 +74,5 @@ FAULT = Fault(
         ("https://github.com/huggingface/accelerate/issues/963",),
     ),
     look,
+    fixes=("scheduler.step()",),
 )

@@ -36,4 +36,5 @@ FAULT = Fault(
     ),
     look,
     Intervention(lr=LearningRate(constant(-1.0))),
+    fixes=("loss.backward()",),
 )

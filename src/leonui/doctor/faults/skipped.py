@@ -38,4 +38,5 @@ FAULT = Fault(
         ("https://github.com/pytorch/pytorch/issues/67590",),
     ),
     look,
+    fixes=("with torch.autocast(device_type, dtype=torch.bfloat16):",),
 )

@@ -38,4 +38,5 @@ FAULT = Fault(
     ),
     look,
     treated("cleared gradients"),
+    fixes=("optimizer.zero_grad()",),
 )

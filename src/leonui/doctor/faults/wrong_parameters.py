@@ -61,4 +61,5 @@ FAULT = Fault(
         ("https://github.com/huggingface/accelerate/issues/2665",),
     ),
     look,
+    fixes=("optimizer = torch.optim.AdamW(model.parameters(), lr=lr)",),
 )

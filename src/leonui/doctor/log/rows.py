@@ -4,53 +4,80 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
+
+from leonui.doctor.log.columns import role
+from leonui.doctor.log.events import EVERY, is_events, scalars
 
 Numbers = dict[str, float]
 Progress = Callable[[int, int], None]  # bytes read, and all of them
 
-EVENTS = "tfevents"
 SAMPLE = 1 << 16  # characters by which a file's kind is told
-EVERY = 4096  # lines between two words of progress
-FOLDER = ("trials/*/record*.jsonl", "record*.jsonl", "trainer_state.json", "checkpoint-*/trainer_state.json")
-FOLDER += (f"**/*{EVENTS}*", "**/metrics.csv", "*.csv", "*.tsv", "*.jsonl", "*.json")
+ROWS = 20  # of a table, by which its delimiter is told
+DELIMITERS = ",;\t|"
 NAMES, VALUES = ("name", "tag", "key", "metric"), ("value", "val", "scalar")
+NUMBER = (int, float)
 
 
-def rows(path: Path, progress: Progress = lambda done, total: None) -> Iterator[Numbers]:
-    """All rows of a log: a file, or a folder with one in it.
+def rows(files: list[Path], progress: Progress) -> Iterator[Numbers]:
+    """All rows of a log's files; several are of TensorBoard.
 
-    Known are our Records, CSV with a header and any delimiter, JSON Lines, a JSON array, the trainer_state.json of HF
-    Trainer, TensorBoard's event files. Raises ValueError for what is not there, and for a folder without a log.
+    Known are our Records, CSV with a header and any delimiter, JSON Lines, a JSON array, an object of lists, the
+    trainer_state.json of HF Trainer, and TensorBoard's event files: by what is in them, not by their names. Raises
+    ValueError for what is none of these.
     """
-    file = log_file(path)
-    if EVENTS in file.name:
-        return _events(file)
-    with file.open(encoding="utf-8-sig", errors="replace") as text:
-        begin = text.read(SAMPLE).lstrip()
-    if begin[:1] == "[" or (file.suffix == ".json" and '"log_history"' in file.read_text("utf-8", errors="replace")):
-        return map(_flat, _history(json.loads(file.read_text("utf-8"))))
-    return _lines(file, _jsonl if begin[:1] == "{" else _csv, progress)
+    file = files[0]
+    with file.open("rb") as binary:
+        begin = binary.read(SAMPLE)
+    if is_events(begin):
+        return scalars(files, progress)
+    text = begin.decode("utf-8-sig", errors="replace").lstrip()
+    if _is_one_json(text):
+        return map(_flat, _history(file))
+    return _lines(file, _jsonl if text[:1] == "{" else _csv, progress)
 
 
-def log_file(path: Path) -> Path:
-    """The file itself, or the newest of a folder's logs, of the first kind that it holds."""
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise ValueError(f"{path} is not there; name a log file, or a folder with one in it")
-    found = next((files for kind in FOLDER if (files := [file for file in path.glob(kind) if file.is_file()])), None)
-    if not found:
-        raise ValueError(f"{path} holds no log; name a CSV, JSON Lines or event file, or a trainer_state.json")
-    return max(found, key=lambda file: (file.stat().st_mtime, file.name))
+def _is_one_json(text: str) -> bool:
+    """Whether the file is one value of JSON, and not one a line."""
+    line = text.partition("\n")[0]
+    if text[:1] != "{":
+        return text[:1] == "["
+    if line.strip() == "{" or (line[:16].count("{") == 1 and '"log_history"' in text):
+        return True
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(row, dict) and any(isinstance(one, list) and len(one) > 2 * len(row) for one in row.values())
 
 
-def _lines(file: Path, read: Callable[[Iterable[str]], Iterator[Numbers]], progress: Progress) -> Iterator[Numbers]:
+def _history(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows of HF's trainer_state.json, of an array, or of an object that holds a list for each column."""
+    try:
+        data = json.loads(file.read_text("utf-8-sig", errors="replace"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not whole: {error}; name another log, or a checkpoint before it") from error
+    if isinstance(data, dict) and "log_history" in data:
+        data = data["log_history"]
+    if isinstance(data, dict):
+        lists = {name: one for name, one in data.items() if isinstance(one, list)}
+        count = max(map(len, lists.values()), default=0)
+        data = [{name: one[at] for name, one in lists.items() if at < len(one)} for at in range(count)]
+    return (row for row in data if isinstance(row, dict))
+
+
+def _lines(
+    file: Path, read: Callable[[Iterable[str], Path], Iterator[Numbers]], progress: Progress
+) -> Iterator[Numbers]:
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        yield from read(_watched(text, file.stat().st_size, progress))
+        try:
+            yield from read(_watched(text, file.stat().st_size, progress), file)
+        except csv.Error as error:
+            raise ValueError(f"{file} is no table: {error}; name a CSV, JSON Lines or event file") from error
 
 
 def _watched(text: TextIO, total: int, progress: Progress) -> Iterator[str]:
@@ -60,57 +87,110 @@ def _watched(text: TextIO, total: int, progress: Progress) -> Iterator[str]:
         done += len(line)
         if count % EVERY == 0:
             progress(done, total)
-        if line.strip():
+        if (line[-1] in "\r\n" and not line.isspace()) or _is_whole(line):
             yield line
+    progress(total, total)
 
 
-def _csv(lines: Iterable[str]) -> Iterator[Numbers]:
-    lines = iter(lines)
-    begin = [line for _, line in zip(range(5), lines, strict=False)]
+def _is_whole(line: str) -> bool:
+    """Whether a last line that no line break ends may be read: JSON says so itself, a number may be cut anywhere."""
     try:
-        dialect: Any = csv.Sniffer().sniff("".join(begin), ",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    header, *rest = csv.reader(begin, dialect) if begin else [[]]
-    names = [name.strip() for name in header]
-    for cells in chain(rest, csv.reader(lines, dialect)):
-        row = ((name, _number(cell)) for name, cell in zip(names, cells, strict=False))
-        yield {name: value for name, value in row if value is not None}
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
-def _jsonl(lines: Iterable[str]) -> Iterator[Numbers]:
+def _csv(lines: Iterable[str], file: Path) -> Iterator[Numbers]:
+    lines = iter(lines)
+    begin = list(islice(lines, ROWS))
+    if not begin:
+        return
+    begin[0] = begin[0].lstrip("# ")
+    table = csv.reader(chain(begin, lines), **_dialect("".join(begin)))
+    names = [name.strip() for name in next(table)]
+    if all(_number(name) is not None for name in names):
+        raise ValueError(f"{file} has no header; put the names of the columns into its first line: step,train_loss,lr")
+    known = [(at, name) for at, name in enumerate(names) if role(name)]
+    first = dict.fromkeys(names, math.nan) if (cells := next(table, None)) else {}  # the names of all columns, once
+    yield {name: value for name, value in first.items() if not role(name)} | _cells(cells or [], known)
+    for cells in table:
+        yield _cells(cells, known)
+
+
+def _cells(cells: list[str], known: list[tuple[int, str]]) -> Numbers:
+    row: Numbers = {}
+    for at, name in known:
+        try:
+            if cell := cells[at]:
+                row[name] = float(cell)
+        except (ValueError, IndexError):  # a word, or a row that is short
+            continue
+    return row
+
+
+def _dialect(text: str) -> dict[str, Any]:
+    """How the cells are parted; csv.Sniffer's guess counts where no usual delimiter does it."""
+    for usual in (DELIMITERS, None):
+        try:
+            found = csv.Sniffer().sniff(text, usual)
+        except csv.Error:
+            continue
+        if not (found.delimiter.isalnum() or found.delimiter in "._-+\"'\r\n"):
+            return {"delimiter": found.delimiter, "skipinitialspace": True}
+    return {"skipinitialspace": True}
+
+
+def _jsonl(lines: Iterable[str], file: Path) -> Iterator[Numbers]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # torn, or a word in between
         if isinstance(row, dict):
             yield _flat(row)
 
 
-def _history(data: Any) -> list[dict[str, Any]]:
-    """The rows of HF's trainer_state.json, or of an array."""
-    found = data.get("log_history", [data]) if isinstance(data, dict) else data
-    return [row for row in found if isinstance(row, dict)]
+def _flat(row: dict[str, Any]) -> Numbers:
+    if "event" in row or "optimizer" in row:
+        return _ours(row)
+    if "name" in row or "tag" in row or "key" in row or "metric" in row:
+        row = _paired(row)
+    found: Numbers = {}
+    _fill(found, row, "")
+    return found
 
 
-def _flat(row: dict[str, Any], before: str = "") -> Numbers:
-    """Nested names are joined by "/"; a name beside a value makes one number of both; of a list the first counts."""
-    name, value = (next((row[key] for key in keys if key in row), None) for keys in (NAMES, VALUES))
-    if isinstance(name, str) and _number(value) is not None:
-        row = {name: value} | {key: row[key] for key in ("step", "epoch", "global_step") if key in row}
-    if row.get("event") == "validation":  # of our own Records
-        return {"step": row["step"], "validation/loss": float(row["loss"])}
+def _ours(row: dict[str, Any]) -> Numbers:
+    """A line of our own Records; the losses of a second optimizer are not those of the first."""
+    if row.get("event") == "validation":
+        return {"step": float(row["step"]), f"validation/loss {row['site']}": float(row["loss"])}
     if "event" in row or row.get("phase", "train") != "train":
         return {}
     found: Numbers = {}
+    _fill(found, row, "")
+    if row["optimizer"] and "loss" in found:
+        found[f"loss of optimizer {row['optimizer']}"] = found.pop("loss")
+    return found
+
+
+def _paired(row: dict[str, Any]) -> dict[str, Any]:
+    """One number a row: a name beside a value."""
+    name, value = (next((row[key] for key in keys if key in row), None) for keys in (NAMES, VALUES))
+    if not isinstance(name, str) or _number(value) is None:
+        return row
+    return {key: one for key, one in row.items() if role(key) in ("step", "time")} | {name: value}
+
+
+def _fill(found: Numbers, row: dict[str, Any], before: str) -> None:
+    """Nested names are joined by "/"; of a list the largest number counts: a rate for each group of parameters."""
     for key, one in row.items():
-        one = one[0] if isinstance(one, list) and one else one
         if isinstance(one, dict):
-            found |= _flat(one, f"{before}{key}/")
+            _fill(found, one, f"{before}{key}/")
+        elif isinstance(one, list):
+            if one and all(isinstance(item, NUMBER) for item in one):
+                found[f"{before}{key}"] = float(max(one))
         elif (value := _number(one)) is not None:
             found[f"{before}{key}"] = value
-    return found
 
 
 def _number(value: Any) -> float | None:
@@ -121,16 +201,3 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def _events(file: Path) -> Iterator[Numbers]:
-    try:
-        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-        from tensorboard.util import tensor_util
-    except ImportError as error:
-        raise ValueError(f"{file} is a file of TensorBoard's: pip install tensorboard to have it read") from error
-    for event in EventFileLoader(str(file)).Load():
-        for value in event.summary.value:
-            made = tensor_util.make_ndarray(value.tensor) if value.HasField("tensor") else value.simple_value
-            if (number := _number(made)) is not None:
-                yield {"step": float(event.step), value.tag: number}

@@ -25,18 +25,24 @@ class Anatomy:
         self.norms = 0  # layers of batch normalisation
         self.layers = 0  # that differ between training and eval mode
 
-    def find(self) -> None:
-        """Look for them among all objects that there are."""
+    def find(self) -> bool:
+        """Look for them among all objects that there are; False, and nothing is known, where weights are sharded.
+
+        There all ranks would have to look at the same time, and they do not.
+        """
         kinds = {nn.Module, *_descendants(nn.Module)}
         modules = [thing for thing in gc.get_objects() if type(thing) in kinds]
         inner = {id(child) for module in modules for child in module._modules.values() if child is not None}
         roots = [m for m in modules if id(m) not in inner and next(m.parameters(), None) is not None]
+        if any(map(_sharded, roots)):
+            return False
         self._roots = [weakref.ref(root) for root in roots]
         self.layers = sum(_unlike(module) for root in roots for module in root.modules())
         drops = [m.p for root in roots for m in root.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
         self.dropout = max(drops, default=0.0)
         self.norms = sum(isinstance(m, UNLIKE[0]) for root in roots for m in root.modules())
         self._differs = [_trained(root) and any(map(_unlike, root.modules())) for root in roots]
+        return True
 
     @property
     def roots(self) -> list[nn.Module]:
@@ -72,6 +78,12 @@ def _descendants(cls: type) -> Iterator[type]:
 
 def _trained(root: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in root.parameters())
+
+
+def _sharded(root: nn.Module) -> bool:
+    """Whether this process has parts of the weights only."""
+    whole = any(type(module).__name__ == "FullyShardedDataParallel" for module in root.modules())
+    return whole or any(hasattr(parameter, "to_local") for parameter in root.parameters())
 
 
 def _unlike(module: nn.Module) -> bool:

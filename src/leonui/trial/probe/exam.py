@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.anatomy import Anatomy
@@ -28,11 +27,10 @@ class Exam:
         self._begun = False
 
     def begin(self, optimizer: Optimizer) -> None:
-        """The optimizer is about to make the first step; ranks that wait for each other are not examined."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        """The optimizer is about to make the first step; ranks that hold only parts of the weights are not examined."""
+        if not self.anatomy.find():
             return
         self._begun = True
-        self.anatomy.find()
         self.modes.trains()
         self.moved.begin()
         self.moved.look(optimizer)

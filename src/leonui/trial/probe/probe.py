@@ -157,7 +157,7 @@ class Probe:
             elif "phase" in row:
                 result = evaluate(args, kwargs)
             else:
-                result = self.act.step(optimizer, walk, args, kwargs, self.course.taken() - 1, outside)
+                result = self.act.step(optimizer, walk, args, kwargs, max(self.course.taken() - 1, 0), outside)
         finally:
             self._inside = False
         if row is not None:
@@ -295,20 +295,23 @@ class Probe:
             print(f"leonui: the record is cut short: {self.ledger.writer.failed}", file=sys.stderr)
         if self.plan.keep and self.course.tick and os.environ.get("RANK", "0") == "0":
             keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
-        self.ledger.event(
-            "end",
-            reason=self.reason,
-            steps=self.course.tick,
-            backwards=self.backwards,
-            seconds=self.meter.clock.elapsed,
-            probe_seconds=self.meter.clock.spent,
+        self.ledger.event("end", **self.said(self.reason))
+        self.asleep = True
+
+    def said(self, reason: str) -> dict[str, Any]:
+        """What is known at the end, or until now."""
+        return {
+            "reason": reason,
+            "steps": self.course.tick,
+            "backwards": self.backwards,
+            "seconds": self.meter.clock.elapsed,
+            "probe_seconds": self.meter.clock.spent,
             **self.meter.targets.summary(),
             **self.meter.exam.summary(),
             **self.glide.summary(),
             **(self.act.treatment.summary() if self.act.treatment else {}),
-            scheduler=self.scheduled_steps + self.schedule_steps,
-        )
-        self.asleep = True
+            "scheduler": self.scheduled_steps + self.schedule_steps,
+        }
 
     def failed(self, kind: type[BaseException], error: BaseException, trace: Any) -> None:
         """An exception ends the script."""

@@ -1,0 +1,90 @@
+"""Checks while a loop of one's own is running, in a notebook or a script: each fault is told once, when it shows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from leonui.doctor.faults import FAULTS, overfitting
+from leonui.finding import Finding
+from leonui.record import Record
+from leonui.trial.live import Watch
+from leonui.words import language, mark, translate
+
+FIRST = 4  # steps; then at twice as many, and so on
+SHARE = 0.005  # of the time that has passed: what looking may cost
+PROVE = mark("leonui doctor SCRIPT proves it by replay")
+
+
+class LiveWatch(Watch):
+    """A watch that tells what it finds; ``findings`` are all until now.
+
+    >>> import torch
+    >>> with LiveWatch(tell=False) as seen:
+    ...     w = torch.ones(3, requires_grad=True)
+    ...     optimizer = torch.optim.SGD([w], lr=0.1)
+    ...     for _ in range(8):
+    ...         w.square().sum().backward()  # and nothing clears the gradients
+    ...         optimizer.step()
+    >>> [finding.code for finding in seen.findings]
+    ['STALE-GRADIENT']
+    """
+
+    def __init__(self, folder: str | Path | None = None, tell: bool = True):
+        super().__init__(folder)
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+
+        self.findings: list[Finding] = []
+        self._tell, self._steps, self._due = tell, 0, FIRST
+        self._began, self._cost = perf_counter(), 0.0
+        self._hook = register_optimizer_step_post_hook(self._stepped)
+
+    def stop(self) -> None:
+        """Stop watching, and look once more."""
+        self._hook.remove()
+        super().stop()
+        self.look()
+
+    def look(self) -> list[Finding]:
+        """Look now; returns what was not known before."""
+        began = perf_counter()
+        known = {finding.code for finding in self.findings}
+        new = [finding for finding in shown(self.record) if finding.code not in known]
+        self.findings += new
+        for finding in new if self._tell else []:
+            self._say(finding)
+        self._cost = perf_counter() - began
+        return new
+
+    def _stepped(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        self._steps += 1
+        if self._steps >= self._due and self._cost <= SHARE * (perf_counter() - self._began):
+            self._due = 2 * self._steps
+            self.look()
+
+    @staticmethod
+    def _say(finding: Finding) -> None:
+        lang = language()
+        where = f"{finding.place}: " if finding.place else ""
+        told = f"leonui: {where}{finding.code} {finding.say(lang)}\n  {finding.remedy(lang)}\n"
+        sys.stderr.write(f"{told}  {translate(PROVE, lang)}\n")
+        sys.stderr.flush()
+
+
+def shown(record: Record) -> list[Finding]:
+    """What a Record shows by exact checks, and that validation gets worse."""
+    checks = [fault.seen(record) for fault in (*FAULTS, overfitting.FAULT)]
+    findings = [check.finding for check in checks if check is not None and check.finding is not None]
+    suspected = {fault.code for fault in FAULTS if fault.repair}
+    return [one for one in findings if one.verdict == "is" or one.code not in suspected]
+
+
+def watch(folder: str | Path | None = None, tell: bool = True) -> LiveWatch:
+    """Watch what this process trains from now on, and tell each fault of the loop once, when it shows.
+
+    The Record is written to ``folder``, by default a new run under ``.leonui``; with ``tell=False`` nothing is said,
+    and ``findings`` hold what was found.
+    """
+    return LiveWatch(folder, tell)
