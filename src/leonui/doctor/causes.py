@@ -39,12 +39,16 @@ class Suspicion:
 
 
 def suspicions(case: Case, panel: Panel) -> list[Suspicion]:
-    """The causes to prove on the whole run, the likeliest first; none where nothing would help."""
+    """The causes to prove on the whole run, the likeliest first; none where nothing would help.
+
+    Inputs that are badly scaled are tried in any case: how much that costs shows late in a run.
+    """
     rate = _rate(case, panel)
     others = [found for name in panel.outcomes if (found := _other(case, panel, name))]
     known = [found for found in (*others, rate) if found and found.gain >= HELPS]
     most = max((found.gain for found in known), default=0.0)
-    return [found for found in known if found.gain >= found.enough * most]
+    likely = [found for found in known if found.gain >= found.enough * most]
+    return [*likely, *(found for found in known if found.code == "INPUT-SCALE" and found not in likely)]
 
 
 def _rate(case: Case, panel: Panel) -> Suspicion | None:
@@ -66,9 +70,8 @@ def _other(case: Case, panel: Panel, name: str) -> Suspicion | None:
     outcome = panel.outcomes[name]
     gain = panel.gain(outcome)
     ahead = gain - panel.gain(panel.of(panel.best_rate))
-    if reason is _always or (name == "standardised inputs" and reason(case, panel)):
-        enough = LATER if name in ("constant rate", "standardised inputs") else SPEAKS
-        return Suspicion(code, name, outcome.change, gain, enough=enough)
+    if reason is _always:
+        return Suspicion(code, name, outcome.change, gain, enough=LATER if name == "constant rate" else SPEAKS)
     if reason(case, panel) or (ahead >= CLEARLY and name not in NEEDS_REASON):
         code = "DEAD-UNITS" if name in REVIVES and dead_layer(case.record) else code
         return Suspicion(code, name, warm(case.steps) if name == "warm-up" else outcome.change, gain)
