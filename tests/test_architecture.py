@@ -40,7 +40,7 @@ hooks meter
 exam act
 look moved modes losses treat
 flow culprit aligned bounds
-pairs mixing units level targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
+pairs mixing units level slope targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
 samples
 course tensors compiled place
 """

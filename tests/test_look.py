@@ -121,6 +121,20 @@ def test_no_number_is_changed(odd, tmp_path):
     assert nn.Module.__call__.__module__.startswith("torch")
 
 
+def test_weights_along_the_gradient_are_left_for_branches(tmp_path):
+    watching = probe.start(Plan(str(tmp_path), closely={"look": (2,), "slope": (2,)}))
+    train("")
+    probe.end(watching)
+    slope = Record.read(tmp_path).last("end")["look"]["slope"]
+    assert slope["expected"] > 0
+    up, down = (torch.load(slope["files"][way])[0] for way in ("0.001", "-0.001"))
+    assert len(up) == len(down) == len(list(Net("").parameters()))
+    moved = [float((a - b).norm()) for a, b in zip(up, down, strict=True)]
+    sizes = [float((a + b).norm()) / 2 for a, b in zip(up, down, strict=True)]
+    reach = [way / 2e-3 / size for way, size in zip(moved, sizes, strict=True) if way]
+    assert reach == pytest.approx([1.0] * len(reach), rel=1e-2)
+
+
 def test_nothing_is_written_where_nobody_asked(tmp_path):
     watching = probe.start(Plan(str(tmp_path)))
     train("")

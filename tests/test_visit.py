@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import leonui
+from leonui.doctor.faults import gradient
 from leonui.doctor.labels import best_validation
 from leonui.doctor.mend import mend
 from leonui.finding import Finding
@@ -78,6 +79,14 @@ def test_faults_that_hide_each_other_are_mended_in_order(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_gradient_that_is_not_that_of_the_loss(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+    (finding,) = leonui.diagnose([str(SCRIPT), "wrong gradient"]).findings
+    assert (finding.code, finding.verdict) == ("WRONG-GRADIENT", "consistent with")
+    assert finding.evidence["ratio"] == pytest.approx(-1.0, abs=0.02)
+
+
+@pytest.mark.slow
 def test_a_script_that_begins_otherwise_each_time_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
     found = leonui.diagnose([str(SCRIPT), "unseeded"])
@@ -117,6 +126,27 @@ def test_the_change_to_the_file(code, evidence, text, expected, tmp_path):
     change = mend(Finding(code, "is", "", evidence, "", str(file), 1), f"{file}:1")
     assert (expected in change) if expected else change == ""
     assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("measured", "loss", "found"),
+    [
+        ((2.0, 2.0), 0.5, None),
+        ((2.2, 2.1), 0.5, None),
+        ((-2.0, -2.0), 0.5, "WRONG-GRADIENT"),
+        ((1.0, 1.0), 0.5, None),  # it learns: a detached target
+        ((1.0, 1.0), 3.0, "WRONG-GRADIENT"),
+        ((4.0, 4.0), 3.0, "WRONG-GRADIENT"),
+        ((4.0, 1.0), 3.0, None),  # too rough to tell
+        ((), 3.0, None),
+    ],
+)
+def test_the_slope_of_the_loss(measured, loss, found):
+    rows = [{"step": i, "loss": 3.0 if i < 10 else loss + 0.01 * (i % 2)} for i in range(60)]
+    check = gradient.look(Record(rows, [{"event": "slope", "expected": 2.0, "measured": list(measured)}]))
+    assert (check.finding.code if check and check.finding else None) == found
+    if check:
+        assert "{" not in check.say("en") + check.say("vi")
 
 
 def test_the_best_validation_of_none_is_no_number():

@@ -33,6 +33,18 @@ if FAULT == "overfits":
     points, labels = points[:40], torch.randint(0, 6, (40,)).where(torch.rand(40) < 0.4, labels[:40])
 
 
+class Reversed(torch.autograd.Function):
+    """The same forward, and a gradient with the wrong sign."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return -grad
+
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -49,6 +61,8 @@ class Net(nn.Module):
         if FAULT == "detached":
             x = x.detach()
         x = self.last(self.drop(F.relu(self.second(x))))
+        if FAULT == "wrong gradient":
+            x = Reversed.apply(x)
         return x.softmax(1) if FAULT in ("softmax", "two faults") else x
 
 

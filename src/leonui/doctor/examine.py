@@ -18,13 +18,36 @@ def examined(case: Case) -> Record:
     runner, stop = case.runner, Intervention(stop=LOOKED[-1])
     at = tuple(case.before + step for step in LOOKED)
     walk = runner.branch(case.point, {"walk": case.repaired & Intervention(stop=0, glide=True)})[0].record
-    look = runner.branch(case.point, {"look": case.repaired & stop}, closely={"look": at})[0].record
+    closely = {"look": at} | ({"slope": at[:1]} if plain(case.record) else {})
+    look = runner.branch(case.point, {"look": case.repaired & stop}, closely=closely)[0].record
     case.spent += look.steps
     seen = look.last("end").get("look", {}) | {"paired": _paired(case.record, look)}
     events = [{"event": "walk", **_said(walk)}, {"event": "look", **seen}]
+    if nudged := look.last("end").get("look", {}).get("slope"):
+        events.append({"event": "slope", **_measured(case, nudged)})
     if first := next((row["step"] for row in case.record.rows if row.get("nonfinite")), None):
         events.append({"event": "post-mortem", **post_mortem(case, first)})
     return Record(case.record.rows, [*case.record.events, *events])
+
+
+def plain(record: Record) -> bool:
+    """Whether what an optimizer steps along is the gradient of one loss: not clipped, not scaled, not added up."""
+    rows = record.rows[:BEGIN]
+    scaled = any(row.get("phase") == "skipped" or "clip_scaled" in row for row in record.rows)
+    alone = len({row.get("optimizer") for row in record.rows}) == 1 and all(row.get("micro") == 1 for row in rows)
+    return alone and not scaled and not record.last("clip")
+
+
+def _measured(case: Case, nudged: Row) -> Row:
+    """By how much the loss of the same batch changes along the gradient, over ways of different length."""
+    jobs = {f"nudge-{way}": Intervention(weights=path, stop=0, coast=1) for way, path in nudged["files"].items()}
+    trials = case.runner.branch(case.point, jobs)
+    losses = {float(way): t.record.losses("coast") for way, t in zip(nudged["files"], trials, strict=True)}
+    ways = sorted({abs(way) for way in losses}, reverse=True)
+    if not all(len(one) == 1 for one in losses.values()):
+        return {}
+    measured = [(losses[way][0] - losses[-way][0]) / (2 * way) for way in ways]
+    return {"expected": nudged["expected"], "measured": measured}
 
 
 def _paired(run: Record, branch: Record) -> bool:

@@ -21,7 +21,8 @@ class Plan:
     again where the route ends; keep: leave the final weights in the folder; mute: let no output of the script through,
     and let it save nothing outside of the folder; seconds: end cleanly once so long has passed since the first step;
     tethered: die with the process that started it; closely: the steps at which more is measured, by what it is:
-    "curvature", the sharpest one; "look", every operation of the forward pass and the gradients.
+    "curvature", the sharpest one; "look", every operation of the forward pass and the gradients;
+    "slope", with "look", weights along the gradient, left in the folder.
     """
 
     folder: str

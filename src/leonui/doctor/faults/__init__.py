@@ -6,6 +6,7 @@ from leonui.doctor.faults import (
     bad_batch,
     clipping,
     emptied,
+    gradient,
     leakage,
     loss_input,
     loss_shape,
@@ -48,4 +49,5 @@ FAULTS = (
     leakage.FAULT,
     bad_batch.FAULT,
     norm_statistics.FAULT,
+    gradient.FAULT,
 )

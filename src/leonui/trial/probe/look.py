@@ -5,6 +5,7 @@ It changes no number, but it takes time: what is asked of it is asked where a Re
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +13,13 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
+from leonui.trial.plan import Plan
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.culprit import Culprit
 from leonui.trial.probe.flow import Flow
 from leonui.trial.probe.mixing import Mixing
 from leonui.trial.probe.pairs import Pairs
+from leonui.trial.probe.slope import Slope
 from leonui.trial.probe.units import Units
 
 
@@ -25,14 +28,17 @@ class Look:
 
     def __init__(self) -> None:
         self.units, self.flow, self.pairs, self.culprit, self.mixing = Units(), Flow(), Pairs(), Culprit(), Mixing()
+        self.slope, self._folder = Slope(), ""
         self._mode: _Seen | None = None
         self._call = nn.Module.__call__
         self._where: list[str] = []
         self._names: dict[int, str] = {}
         self._busy = self._looked = False
 
-    def before(self, step: int, asked: dict[str, tuple[int, ...]]) -> None:
-        """The forward pass of a step begins; ``asked``: a plan's ``closely``."""
+    def before(self, step: int, plan: Plan) -> None:
+        """The forward pass of a step begins; the plan says what is asked of it."""
+        asked = plan.closely
+        self._folder = plan.folder if step in asked.get("slope", ()) else ""
         if step not in asked.get("look", ()):
             self.end()
         else:
@@ -49,7 +55,7 @@ class Look:
         """For the record; nothing where nobody asked."""
         if not self._looked:
             return {}
-        parts = ("units", "flow", "pairs", "culprit", "mixing")
+        parts = ("units", "flow", "pairs", "culprit", "mixing", "slope")
         return {"look": {name: getattr(self, name).summary() for name in parts}}
 
     def backward(self, loss: torch.Tensor) -> None:
@@ -61,6 +67,8 @@ class Look:
         """Gradients are there, and nothing has moved yet."""
         if self._mode is not None:
             self.flow.see(optimizer, anatomy)
+            if self._folder:
+                self.slope.save(optimizer, Path(self._folder))
 
     def called(self, function: Any, given: tuple[Any, ...], value: Any) -> None:
         """A function of torch was called on ``given`` and returned ``value``."""

@@ -55,7 +55,7 @@ class Probe:
         self._scaled = Scaled()
         self._thread: int | None = None
         self.aside.begin(self.plan)
-        self.meter.exam.look.before(1, plan.closely)
+        self.meter.exam.look.before(1, plan)
 
     # what the hooks tell
 
@@ -184,7 +184,7 @@ class Probe:
     def _after(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         with self.meter.clock:
             self.meter.after_step(optimizer, row)
-            self.meter.exam.look.before(self.course.tick + 1, self.plan.closely)
+            self.meter.exam.look.before(self.course.tick + 1, self.plan)
             self._write(optimizer, row, outside)
         if self.course.over and self._complete():
             self._leave()
