@@ -23,7 +23,7 @@ NEEDS_REASON = ("gradients clipped", "levelled layers")  # they may help where n
 REVIVES = ("fresh weights", "levelled layers")
 LATER = 0.1  # of the best gain: what a rate that dies later on would have done is not in a short training
 HORIZON = 0.35  # the best rate falls as the length of a run to this power (Bjorck et al., ICLR 2025)
-HIGH, LOW = 0.4, 3.0  # factors beyond which a rate is worth a whole run
+HIGH, LOW = 0.4, 5.0  # factors beyond which a rate is worth a whole run; too low by less is a matter of taste
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from leonui.doctor.panel import Panel, panel
 from leonui.doctor.words import WORDS
 from leonui.finding import Check, Finding, Proof
 from leonui.record import Record, read_all
-from leonui.runs import create
+from leonui.runs import create, shown
 from leonui.trial.intervention import Intervention, scale, treated
 from leonui.trial.program import Program
 from leonui.trial.runner import Runner
@@ -249,7 +249,9 @@ class Visit:
     def mended(self) -> str:
         """The changes to the user's file, for all findings that one line mends."""
         at = self.seen.record.last("trailhead").get("place", "") if self.seen else ""
-        return "".join(mend(finding, at) for finding in self.findings)
+        changes = "".join(mend(finding, at) for finding in self.findings)
+        files = {file for file in (*(finding.file for finding in self.findings), at.rpartition(":")[0]) if file}
+        return reduce(lambda text, file: text.replace(file, shown(file)), files, changes)
 
     def _put(self, old: Finding, new: Finding) -> None:
         self.findings[self.findings.index(old)] = new
