@@ -33,7 +33,7 @@ class Watch:
         """What was written down until now; while it goes on, with what the record's end would say."""
         self._probe.ledger.drain()
         record = Record.read(self._probe.ledger.writer.path)
-        if not self._probe.asleep:
+        if record.rows and not self._probe.asleep:
             record.add({"event": "end", **self._probe.said("live")})
         return record
 
