@@ -35,6 +35,7 @@ from leonui.trial.trial import Trial
 from leonui.words import mark
 
 MOST = 2  # causes that are tried on the whole run
+TASTE = 0.2  # the share that a higher rate must gain: a rate that gains less is low, and not wrong
 LOWER = 0.1  # the rate that is tried where validation is behind and no short training says why
 Found = tuple[Fault, Finding]
 
@@ -195,7 +196,7 @@ class Visit:
         trial = self.case.whole({found.name: found.change})[found.name]
         judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
         share, proof = judged(self.case, trial.record), proved(str(found.change), record, trial.record)
-        if share < COUNTS:
+        if share < (TASTE if found.code == "LR-LOW" else COUNTS):
             return
         self.fixed = compared(self.case.record, trial.record)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
