@@ -16,6 +16,7 @@ from leonui.record import Record
 from leonui.trial.program import Program
 from leonui.trial.runner import Runner
 
+SLOW = pytest.mark.slow
 SCRIPT = str(Path(__file__).parent / "hostile" / "rates.py")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -33,10 +34,10 @@ def found(case: str, folder: Path, start: str = "auto", *, argv: tuple[str, ...]
     ("case", "statuses", "code"),
     [
         ("constant", ("not_learning",), ""),
-        ("ascends", ("not_learning",), ""),
+        pytest.param("ascends", ("not_learning",), "", marks=SLOW),
         ("nan", ("not_learning",), ""),
-        ("unbounded", ("edge",), ""),
-        ("frozen", ("not_learning",), "CRASH"),
+        pytest.param("unbounded", ("edge",), "", marks=SLOW),
+        pytest.param("frozen", ("not_learning",), "CRASH", marks=SLOW),
         ("five", ("not_learning",), "TOO-SHORT"),
     ],
 )
@@ -98,6 +99,7 @@ def test_what_the_user_saved_is_still_there(tmp_path, monkeypatch):
     assert torch.load("mine.pt") == "precious"
 
 
+@pytest.mark.slow
 def test_a_metric_that_the_script_prints_can_decide(tmp_path):
     result = found("prints", tmp_path, metric="accuracy ([0-9.]+)", goal="max")
     assert result["judged_by"] == "metric"
@@ -105,6 +107,7 @@ def test_a_metric_that_the_script_prints_can_decide(tmp_path):
     assert 0.02 < result["lr"] < 5.0
 
 
+@pytest.mark.slow
 def test_rewinding_agrees_with_forking(tmp_path):
     argv = (SCRIPT, "plain", "240")
     forked, rewound = (found("", tmp_path / start, start, argv=argv) for start in ("fork", "rewind"))

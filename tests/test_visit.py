@@ -33,7 +33,7 @@ ADAM = "torch.optim.Adam("
     [
         ("healthy", None, None, None),
         ("sgd high", "LR-HIGH", "caused by", "lr=40.0"),
-        ("leaks", "LEAKAGE", "is", "F.cross_entropy(model(held)"),
+        pytest.param("leaks", "LEAKAGE", "is", "F.cross_entropy(model(held)", marks=SLOW),
         pytest.param("mixes", "BATCH-MIXING", "is", "# the step", marks=SLOW),
         pytest.param("dead", "DEAD-UNITS", "caused by", ADAM, marks=SLOW),
         pytest.param("vanishes", "VANISHING", "caused by", ADAM, marks=SLOW),
