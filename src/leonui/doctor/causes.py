@@ -12,7 +12,7 @@ from leonui.doctor.panel import SPIKE, Panel, odd_inputs, warm
 from leonui.record import Record
 from leonui.trial.intervention import Intervention, scale
 
-# Tuned on the development workloads of bench/faults, then frozen.
+# Tuned on the development workloads of bench/faults; LOW was raised after an alarm on another one, too.
 HELPS = 0.06  # of the achievable progress that a change must gain in a short training to be tried on the whole run
 CLEARLY = 0.1  # by how much a change must be ahead of the best rate to be the cause where nothing else speaks for it
 SUFFICES = 0.7  # of the best gain

@@ -172,7 +172,8 @@ class Visit:
             return
         self.fixed = compared(self.case.record, trial.record)
         proof = proved(str(repair), self.case.record, trial.record)
-        told = replace(finding, verdict="caused by" if self.exact else "consistent with", proof=proof)
+        again = self.case.record.last("look").get("paired", False)  # a branch began as the run did: it can be repeated
+        told = replace(finding, verdict="caused by" if again else "consistent with", proof=proof)
         seen = {"share": share} | trial.record.last("end").get("left_out", {})
         self.findings.append(replace(told, evidence=finding.evidence | seen))
 

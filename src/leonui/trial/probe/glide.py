@@ -41,8 +41,10 @@ class Glide:
 
     def compares(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """A loss function is given targets."""
+        if not self.on or not torch.is_grad_enabled():
+            return
         target = kwargs.get("target", args[1] if len(args) > 1 else None)
-        if self.on and isinstance(target, torch.Tensor) and torch.is_grad_enabled():
+        if isinstance(target, torch.Tensor):
             self.samples.largest("targets", target)
 
     def summary(self) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Look:
     def before(self, step: int, plan: Plan) -> None:
         """The forward pass of a step begins; the plan says what is asked of it."""
         asked = plan.closely
+        if not asked and self._mode is None:
+            return  # at every step of every run that is only watched
         self._folder = plan.folder if step in asked.get("slope", ()) else ""
         if step not in asked.get("look", ()):
             self.end()
