@@ -16,7 +16,7 @@ from leonui.doctor.case import AS_IT_IS, Case, ending
 from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicions
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
-from leonui.doctor.examine import SAME, examined
+from leonui.doctor.examine import SAME, examined, others
 from leonui.doctor.fault import Fault, place, split
 from leonui.doctor.faults import FAULTS, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
@@ -26,7 +26,7 @@ from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
 from leonui.doctor.words import WORDS
 from leonui.finding import Check, Finding, Proof
-from leonui.record import Record, read_all
+from leonui.record import Record
 from leonui.runs import create, shown
 from leonui.trial.intervention import Intervention, scale, treated
 from leonui.trial.program import Program
@@ -264,11 +264,8 @@ class Visit:
 
 def gathered(trial: Trial) -> Record:
     """The chief process's record, with what the other ranks measured as events."""
-    record = trial.record
-    others = [
-        other for name, other in read_all(trial.folder).items() if "rank" in name and not name.endswith("rank0.jsonl")
-    ]
-    norms = [{row["step"]: row["weight_norm"] for row in other.rows if "weight_norm" in row} for other in others]
+    record, ranks = trial.record, others(trial)
+    norms = [{row["step"]: row["weight_norm"] for row in rank.rows if "weight_norm" in row} for rank in ranks]
     return Record(record.rows, record.events + [{"event": "rank", "weight_norm": norm} for norm in norms])
 
 
