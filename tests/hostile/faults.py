@@ -81,6 +81,8 @@ if FAULT == "other model":
     model = Net()
 if FAULT == "sgd high":
     optimizer = torch.optim.SGD(model.parameters(), lr=40.0)
+if FAULT == "breaks late":
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
 if FAULT == "accumulates":
     optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.9)
 scheduler = None
@@ -113,6 +115,8 @@ for epoch in range(epochs):
             loss = F.cross_entropy(model(points[part]), labels[part])
             if FAULT == "logarithm" and epoch == 3:
                 loss = loss + torch.log(model(points[part]).detach() - 1e3).mean()
+            if FAULT == "breaks late":  # ever steeper, until the rate is too high
+                loss = loss + 0.02 * (epoch * count + i) * model.last.bias.square().sum()
             (-loss if FAULT == "sign" else loss).backward()
         if FAULT == "early clear":
             optimizer.zero_grad()

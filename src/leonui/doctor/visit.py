@@ -136,6 +136,8 @@ class Visit:
                 self._prove(found, tried)
         if self.findings:
             return
+        if not ending(self.case.record):
+            self._prove_broken(tried)
         if not unlearned(self.case) and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
         if unlearned(self.case):
@@ -206,6 +208,12 @@ class Visit:
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
+
+    def _prove_broken(self, tried: Panel) -> None:
+        """A run that breaks later than a short training lasts: whole runs at lower rates, until one does not."""
+        for factor in (LOWER, LOWER**2):
+            if not self.findings:
+                self._prove(Suspicion("LR-HIGH", "broken", scale(factor), 0.0, 1 / factor), tried)
 
     def _finding(self, found: Suspicion, proof: Proof, share: float) -> Finding:
         assert self.case is not None
