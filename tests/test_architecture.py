@@ -39,7 +39,7 @@ probe
 hooks meter
 exam act
 look moved modes losses treat
-flow culprit aligned bounds
+flow culprit aligned bounds one_batch
 pairs mixing units level slope targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
 samples
 course tensors compiled place

@@ -42,6 +42,7 @@ ADAM = "torch.optim.Adam("
         pytest.param("logarithm", "NON-FINITE", "is", "torch.log(", marks=SLOW),
         pytest.param("high", "LR-HIGH", "caused by", ADAM, marks=SLOW),
         pytest.param("breaks late", "LR-HIGH", "caused by", "lr=0.5", marks=SLOW),
+        pytest.param("bias only", "WRONG-PARAMETERS", "caused by", "[model.last.bias]", marks=SLOW),
         pytest.param("low", "LR-LOW", "caused by", ADAM, marks=SLOW),
         pytest.param("overfits", "OVERFITTING", "caused by", "F.cross_entropy(model(held)", marks=SLOW),
         pytest.param("large", "INIT", "caused by", ADAM, marks=SLOW),

@@ -77,6 +77,8 @@ if FAULT == "dead":
     nn.init.constant_(model.first.bias, -50.0)
 lr = {"high": 3.0, "low": 3e-7, "large": 0.01}.get(FAULT, 3e-3)
 optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=10.0 if FAULT == "decay" else 0.0)
+if FAULT == "bias only":
+    optimizer = torch.optim.Adam([model.last.bias], lr=lr)
 if FAULT == "other model":
     model = Net()
 if FAULT == "sgd high":

@@ -21,7 +21,7 @@ from leonui.doctor.fault import Fault, place, split
 from leonui.doctor.faults import FAULTS, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import COUNTS, compared, proved
-from leonui.doctor.labels import best_validation, same, unlearned
+from leonui.doctor.labels import best_validation, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
 from leonui.doctor.words import WORDS
@@ -86,6 +86,8 @@ class Visit:
             self.stage("replays", None)
             self._replay(certain, suspected)
         self._last_resort(record)
+        said = {finding.code for finding in self.findings}
+        self.findings += [finding for fault, finding in suspected if fault.fact and fault.code not in said]
         self.complete = True
 
     def _pair(self) -> None:
@@ -140,7 +142,7 @@ class Visit:
             self._prove_broken(tried)
         if not unlearned(self.case) and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
-        if unlearned(self.case):
+        if unlearned(self.case) and fits(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)

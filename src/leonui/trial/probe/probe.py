@@ -249,9 +249,9 @@ class Probe:
             self._leave()
 
     def _act(self) -> None:
-        leg = self.course.leg
+        leg, anatomy = self.course.leg, self.meter.exam.anatomy
         treated = leg.treat.names or leg.treat.bounds
-        self.act = Act(leg, self.crew.base, Treatment(leg.treat, self.meter.exam.anatomy) if treated else None)
+        self.act = Act(leg, self.crew.base, Treatment(leg.treat, anatomy) if treated else None)
 
     def _put_weights(self) -> None:
         if path := self.course.leg.weights:
