@@ -27,6 +27,7 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
+ppo
 optim
 engine
 rules schedule clip
@@ -45,7 +46,7 @@ samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
+KEEPS_HOUSE = ("ppo", "climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
 ENGINE = """
 __init__
 optimizer

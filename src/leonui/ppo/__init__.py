@@ -1,0 +1,14 @@
+"""Constrained optimisation: more reward, within a bound on how far a policy moves. PPO, classic and RLHF.
+
+The functions are pure and know masks; ``PPO`` trains on environments, ``RLHF`` trains language models.
+"""
+
+from leonui.ppo.advantage import gae as gae
+from leonui.ppo.advantage import group_advantage as group_advantage
+from leonui.ppo.advantage import normalize as normalize
+from leonui.ppo.divergence import KLTarget as KLTarget
+from leonui.ppo.divergence import exact_kl as exact_kl
+from leonui.ppo.divergence import kl as kl
+from leonui.ppo.objective import Stats as Stats
+from leonui.ppo.objective import clipped_objective as clipped_objective
+from leonui.ppo.objective import value_loss as value_loss
