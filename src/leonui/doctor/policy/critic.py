@@ -12,7 +12,7 @@ from leonui.words import mark
 
 WORSE = -1.0  # explained variance: worse by this than the mean of the returns
 END = 1e-3  # of the returns' deviation
-CROWDED = 100.0  # times the policy's gradient
+CROWDED = 1000.0  # times the policy's gradient
 
 
 def look(record: Record) -> Check | None:
@@ -72,10 +72,8 @@ def look_limit(record: Record) -> Check | None:
 
 def look_shared(record: Record) -> Check | None:
     """Whether the critic's gradient leaves room for the policy's, where they share weights."""
-    pairs = [
-        (row["grad_value"], row["grad_policy"]) for row in record.rows if row.get("shared") and "grad_value" in row
-    ]
-    ratios = [value / policy for value, policy in pairs if policy]
+    rows = [row for row in record.rows if row.get("shared_policy")]
+    ratios = [row["shared_value"] / row["shared_policy"] for row in rows]
     if not ratios:
         return None
     evidence = {"times": median(ratios), "limit": CROWDED}
@@ -118,7 +116,7 @@ SHARED = Fault(
     "PPO-SHARED",
     About(
         mark("Policy and critic share weights, and the critic's gradient is so large that the policy's is lost in it."),
-        mark("The norms of both gradients in the shared weights, each alone: a hundredfold in the median."),
+        mark("The norms of both gradients in the shared weights, each alone: a thousandfold in the median."),
         mark("Separate networks: there a critic with a large gradient does no harm, if each is clipped alone."),
         mark("Scale the rewards, lower the critic's weight in the loss, clip both apart, or use separate networks."),
     ),
