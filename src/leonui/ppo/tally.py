@@ -58,7 +58,7 @@ class Tally:
             "entropy": torch.stack(self._entropies).mean().item(),
             "policy_loss": losses[0],
             "value_loss": losses[1],
-            "value_moved": self._moved.item(),
+            "value_moved": self._moved.item() / max(deviation(self._seen["returns"]).item(), 1e-8),
             **dict(zip(("grad_policy", "grad_value", "grad_clipped"), steps, strict=True)),
             **self._before(),
             **ends(self._rollout, self._seen),

@@ -12,6 +12,7 @@ from leonui.words import mark
 
 WORSE = -1.0  # explained variance: worse by this than the mean of the returns
 END = 1e-3  # of the returns' deviation
+STILL = 1e-6  # of the returns' deviation: rounding
 CROWDED = 1000.0  # times the policy's gradient
 
 
@@ -23,7 +24,7 @@ def look(record: Record) -> Check | None:
     evidence = {"median": median(settled(values)), "lowest": min(settled(values))}
     said = mark("the critic predicts the returns: explained variance {median:.2g} in the median")
     fix = mark("look at the critic's learning rate, its targets, the mask of what is learned from; scale the returns")
-    if moved and not any(moved):
+    if moved and max(moved) <= STILL:
         words = mark("the critic stands still: no update changed what it predicts")
         fix = mark("hand the critic's parameters to an optimizer, and let its loss into backward()")
         return Check("VALUE", said, evidence, Finding("PPO-VALUE", "is", words, evidence, fix))
@@ -72,8 +73,8 @@ def look_limit(record: Record) -> Check | None:
 
 def look_shared(record: Record) -> Check | None:
     """Whether the critic's gradient leaves room for the policy's, where they share weights."""
-    rows = [row for row in record.rows if row.get("shared_policy")]
-    ratios = [row["shared_value"] / row["shared_policy"] for row in rows]
+    policy, value = column(record, "shared_policy"), column(record, "shared_value")
+    ratios = [theirs / own for own, theirs in zip(policy, value, strict=False) if own]
     if not ratios:
         return None
     evidence = {"times": median(ratios), "limit": CROWDED}
