@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "leonui"
 STAIRCASE = """
 __main__
 cli
-doctor_command
-command doctor_terminal
+doctor_command ppo_command
+command doctor_terminal ppo_terminal
 preview terminal
 picture
 climb rate
