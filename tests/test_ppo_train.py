@@ -150,6 +150,7 @@ def missing(*_, **__):
         (lambda: PPO(walks(spaces.MultiBinary(3))), r"actions of MultiBinary\(3\) are not supported"),
         (lambda: worlds.inputs(spaces.Discrete(16)), r"observations of Discrete\(16\) are not supported"),
         (lambda: PPO(walks(mode=AutoresetMode.DISABLED)), "autoreset_mode=.* is not supported"),
+        (lambda: PPO(walks(), Settings.of(optimizer="Adamm")), "optimizer='Adamm' is none of leonui.optim"),
         (lambda: Settings.of(minibatch=1024), "minibatch=1024 is not from 2 to envs x length = 512"),
         (lambda: Settings.of(rate=1.0), "PPO has no setting 'rate'; it has envs, length, gamma"),
         (lambda: Settings.of(epochs=0), "epochs=0 is below 1"),
@@ -165,6 +166,12 @@ def test_an_extra_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(gymnasium, "make_vec", missing)
     with pytest.raises(ValueError, match=r"LunarLander-v3 needs a package .*Box2D.*; pip install 'leonui\[rl\]'"):
         worlds.make("LunarLander-v3", 1)
+
+
+def test_another_optimizer_learns_too():
+    trainer = PPO(walks(), SMALL.but({"optimizer": "Lion", "lr": 3e-3}))
+    rows = [*trainer.rows(16 * 4 * 40)]
+    assert rows[-1]["return"] > rows[0]["return"] + 0.5
 
 
 @pytest.mark.slow

@@ -23,9 +23,9 @@ class Collect:
 
 @dataclass(frozen=True)
 class Learn:
-    """How they are learned from: passes, in parts of ``minibatch`` samples, at Adam's ``lr``, to 0 where ``annealed``.
+    """How they are learned from: passes, in parts of ``minibatch`` samples, at ``lr``, to 0 where ``annealed``.
 
-    entropy, value: weights of these parts of the loss.
+    entropy, value: weights of these parts of the loss; optimizer: one of leonui.optim by its name.
     """
 
     epochs: int = 4
@@ -34,6 +34,7 @@ class Learn:
     annealed: bool = True
     entropy: float = 0.01
     value: float = 0.5
+    optimizer: str = "Adam"
 
 
 @dataclass(frozen=True)

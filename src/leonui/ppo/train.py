@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
-from torch import Tensor
+from torch import Tensor, nn
 
+from leonui import optim
 from leonui.engine import Engine
-from leonui.optim import Adam
 from leonui.ppo.advantage import gae, normalize
 from leonui.ppo.checkpoint import load, save
 from leonui.ppo.moments import Observations, Returns
@@ -68,7 +68,7 @@ class PPO:
             torch.manual_seed(seed)
             self.policy, self.critic = Policy(size, space, s.network), critic(size, s.network)
         self.optimizers: list[Engine] = [
-            Adam(net.parameters(), lr=s.learn.lr, eps=EPS, clip_norm=s.bound.max_norm)
+            optimizer(s.learn.optimizer, net, lr=s.learn.lr, clip_norm=s.bound.max_norm)
             for net in (self.policy, self.critic)
         ]
         self.actor = Actor(self.policy, space)
@@ -145,8 +145,8 @@ class PPO:
         """Learn from a rollout; ``left`` is the share of the training that is still ahead."""
         s, seen = self.settings, self._batch(rollout)
         clip = s.bound.clip * left if s.bound.clip_annealed else s.bound.clip
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
+        for one in self.optimizers:
+            for group in one.param_groups:
                 group["lr"] = s.learn.lr * left
         tally = Tally(seen, rollout)
         for part in self._parts(len(seen["old"])):
@@ -269,3 +269,11 @@ class PPO:
         """Keep the state, where there is a folder and anything to keep."""
         if self.folder and self.updates:
             save(self.folder, self.state_dict())
+
+
+def optimizer(name: str, net: nn.Module, **options: Any) -> Engine:
+    """One of leonui.optim for a network; Adam's epsilon is the baselines'. Raises ValueError for an unknown name."""
+    made = getattr(optim, name, None)
+    if not (isinstance(made, type) and issubclass(made, Engine)):
+        raise ValueError(f"optimizer={name!r} is none of leonui.optim; leonui optimizers lists them")
+    return made(net.parameters(), **options, **({"eps": EPS} if name in ("Adam", "AdamW") else {}))
