@@ -101,12 +101,12 @@ def _plain(value: Any) -> Any:
 
 
 def _joined(stats: Sequence[Any]) -> dict[str, float]:
-    """The figures of an update from those of its minibatches: the KL is the highest, the others are means."""
+    """The figures of an update: means over its minibatches, of the KL over the last quarter, where it is largest."""
     if not stats:
         return {}
     columns = [(_plain(one.kl), _plain(one.clip_low) + _plain(one.clip_high), _plain(one.ess)) for one in stats]
     kls, clipped, sizes = zip(*columns, strict=True)
-    return {"kl": max(kls), "clipped": fmean(clipped), "ess": fmean(sizes)}
+    return {"kl": fmean(kls[-max(1, len(kls) // 4) :]), "clipped": fmean(clipped), "ess": fmean(sizes)}
 
 
 def shown(record: Record) -> list[Finding]:

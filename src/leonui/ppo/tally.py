@@ -45,13 +45,14 @@ class Tally:
         self._steps.append((norm, critic.stats.grad_norm, float(actor.stats.clip_factor < 1)))
 
     def summary(self) -> Row:
-        """For the record; the KL is the highest of all minibatches, most other figures are means."""
+        """For the record: means, of the KL over the last epoch, where the policy has gone furthest."""
         columns = dict(zip(Stats._fields, map(torch.stack, zip(*self._stats, strict=True)), strict=True))
         losses = [torch.stack(column).mean().item() for column in zip(*self._losses, strict=True)] or [0.0, 0.0]
         steps = [fmean(column) for column in zip(*self._steps, strict=True)] or [0.0, 0.0, 0.0]
         return {
             "minibatches": len(self._losses),
-            "kl": columns["kl"].max().item(),
+            "kl": columns["kl"][-self._an_epoch() :].mean().item(),
+            "kl_max": columns["kl"].max().item(),
             "clipped": (columns["clip_low"] + columns["clip_high"]).mean().item(),
             "ratio_max": columns["ratio_max"].max().item(),
             "ess": columns["ess"].mean().item(),
@@ -64,6 +65,10 @@ class Tally:
             **ends(self._rollout, self._seen),
             "stopped": self.stopped,
         }
+
+    def _an_epoch(self) -> int:
+        """How many minibatches an epoch has: the KL at the end of an update is that of the last ones."""
+        return -(-len(self._seen["old"]) // len(self._first[0]["old"])) if self._first else 1
 
     def _before(self) -> Row:
         """What held before the first step: the ratios, and the advantages as they were learned from."""

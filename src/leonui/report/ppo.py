@@ -17,7 +17,7 @@ Result = Mapping[str, Any]
 
 _CURVES = {
     "return": (mark("The return on the way"), mark("return"), mark("mean of the last 100 episodes, while exploring")),
-    "kl": (mark("How far each update went"), mark("nats"), mark("KL (k3), the highest of an update's minibatches")),
+    "kl": (mark("How far each update went"), mark("nats"), mark("KL (k3), the mean over an update's last epoch")),
     "clipped": (mark("How much was clipped"), mark("share"), mark("of the samples, where the clipping was binding")),
     "entropy": (mark("How freely it still chooses"), mark("nats"), mark("entropy of the policy")),
     "explained_variance": (
