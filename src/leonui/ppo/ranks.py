@@ -1,0 +1,55 @@
+"""What the processes of a group know together; a single process is a group of one."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def grouped() -> bool:
+    """Whether this process is one of a group."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    """Which process this is."""
+    return dist.get_rank() if grouped() else 0
+
+
+def world() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if grouped() else 1
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over all processes."""
+    if grouped():
+        values = values.clone()
+        dist.all_reduce(values)
+    return values
+
+
+class Tally:
+    """Means over the samples of every batch and of every process; nothing leaves the device until they are asked for.
+
+    >>> tally = Tally()
+    >>> tally.add("score", torch.tensor([1.0, 2.0]))
+    >>> tally.add("score", torch.tensor([3.0, 9.0]), torch.tensor([True, False]))
+    >>> tally.means()
+    {'score': 2.0}
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+
+    def add(self, name: str, values: Tensor, mask: Tensor | None = None) -> None:
+        """Take in values; of those that a mask hides, none."""
+        kept = torch.ones_like(values) if mask is None else mask
+        pair = torch.stack([(values.detach() * kept).sum().float(), kept.sum().float()])
+        self._sums[name] = self._sums[name] + pair if name in self._sums else pair
+
+    def means(self) -> dict[str, float]:
+        """The mean of each name; every process must have added the same names in the same order."""
+        sums = summed(torch.stack(list(self._sums.values())))
+        return dict(zip(self._sums, (sums[:, 0] / sums[:, 1]).tolist(), strict=True))
