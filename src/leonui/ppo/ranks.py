@@ -30,18 +30,27 @@ def summed(values: Tensor) -> Tensor:
     return values
 
 
+def highest(values: Tensor) -> Tensor:
+    """The highest of all processes."""
+    if grouped():
+        values = values.clone()
+        dist.all_reduce(values, dist.ReduceOp.MAX)
+    return values
+
+
 class Tally:
-    """Means over the samples of every batch and of every process; nothing leaves the device until they are asked for.
+    """Means and maxima over the samples of every batch and of every process; nothing leaves the device until they are asked for.
 
     >>> tally = Tally()
     >>> tally.add("score", torch.tensor([1.0, 2.0]))
     >>> tally.add("score", torch.tensor([3.0, 9.0]), torch.tensor([True, False]))
-    >>> tally.means()
+    >>> tally.numbers()
     {'score': 2.0}
     """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
+        self._most: dict[str, Tensor] = {}
 
     def add(self, name: str, values: Tensor, mask: Tensor | None = None) -> None:
         """Take in values; of those that a mask hides, none."""
@@ -49,7 +58,14 @@ class Tally:
         pair = torch.stack([(values.detach() * kept).sum().float(), kept.sum().float()])
         self._sums[name] = self._sums[name] + pair if name in self._sums else pair
 
-    def means(self) -> dict[str, float]:
-        """The mean of each name; every process must have added the same names in the same order."""
+    def peak(self, name: str, value: Tensor) -> None:
+        """Take in a number of which only the highest counts."""
+        value = value.detach().float()
+        self._most[name] = torch.maximum(self._most[name], value) if name in self._most else value
+
+    def numbers(self) -> dict[str, float]:
+        """The mean or the peak of each name; every process must have added the same names in the same order."""
         sums = summed(torch.stack(list(self._sums.values())))
-        return dict(zip(self._sums, (sums[:, 0] / sums[:, 1]).tolist(), strict=True))
+        peaks = highest(torch.stack(list(self._most.values()))).tolist() if self._most else []
+        means = (sums[:, 0] / sums[:, 1]).tolist()
+        return dict(zip((*self._sums, *self._most), (*means, *peaks), strict=True))

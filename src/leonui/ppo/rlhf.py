@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
@@ -86,7 +87,7 @@ class RLHF:
         self.eos = torch.tensor(self._eos(), dtype=torch.long, device=self.device)
         self.price = KLTarget(self.kl.target, self.kl.beta) if self.kl.target else None
         self.generator = self._seeded(self.sampling.seed)
-        self.steps, self.record = 0, Record()
+        self.steps, self.record = 0, Record(events=[self._settings()])
 
     def _adamw(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return AdamW(parameters, lr=self.update.lr, eps=1e-5, weight_decay=0.0)
@@ -99,6 +100,13 @@ class RLHF:
 
     def _seeded(self, seed: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed + OTHER_SEED * rank())
+
+    def _settings(self) -> Row:
+        """What those who read the rows must know."""
+        dtype = str(self._parameters[0].dtype).removeprefix("torch.")
+        groups = {"sampling": self.sampling, "kl": self.kl, "advantage": self.advantage, "update": self.update}
+        told = {name: asdict(group) for name, group in groups.items()}
+        return {"event": "rlhf", "dtype": dtype, "target": self.kl.target, "eos": self.eos.tolist(), **told}
 
     @property
     def beta(self) -> float:
@@ -262,6 +270,7 @@ class RLHF:
         tally.add("step_kl", stats.kl)
         tally.add("clip_fraction", stats.clip_low + stats.clip_high)
         tally.add("ess", stats.ess)
+        tally.peak("ratio_max", stats.ratio_max)
         if new.value is not None:
             tally.add("value_error", (new.value - part.returns).square(), part.real)
 
@@ -279,7 +288,7 @@ class RLHF:
 
     def _noted(self, tally: Tally) -> Row:
         """The row of this iteration; then the price moves."""
-        row: Row = {"step": self.steps, "beta": self.beta, **tally.means()}
+        row: Row = {"step": self.steps, "beta": self.beta, **tally.numbers()}
         row["reward_std"] = max(row.pop("reward_square") - row["reward"] ** 2, 0.0) ** 0.5
         if self.price:
             self.price.update(row["kl"])
