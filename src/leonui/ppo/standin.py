@@ -9,7 +9,10 @@ def _mean(x, mask):
 def clipped_objective(old_log_prob, new_log_prob, advantage, epsilon=0.2, dual_clip=None, kind="clip", mask=None, reduce="token"):
     lo, hi = epsilon if isinstance(epsilon, tuple) else (epsilon, epsilon)
     r = (new_log_prob-old_log_prob).exp()
-    loss = -torch.minimum(r*advantage, r.clamp(1-lo,1+hi)*advantage)
+    gain = torch.minimum(r*advantage, r.clamp(1-lo,1+hi)*advantage)
+    if dual_clip: gain = torch.where(advantage<0, torch.maximum(gain, dual_clip*advantage), gain)
+    if kind=="spo": gain = r*advantage - advantage.abs()*(r-1)**2/(2*hi)
+    loss = -gain
     with torch.no_grad():
         s = Stats(_mean(r-1-r.log(), mask), _mean(((r<1-lo)&(advantage<0)).float(),mask), _mean(((r>1+hi)&(advantage>0)).float(),mask), r.max(), _mean(r,mask)**2/_mean(r*r,mask))
     return _mean(loss, mask), s
@@ -23,7 +26,9 @@ def gae(rewards, values, next_values, terminated, boundary, gamma, lam, mask=Non
     out = out.T
     return out if mask is None else out*mask
 def value_loss(value, returns, old_value=None, clip=None, mask=None):
-    return .5*_mean((value-returns)**2, mask)
+    e=(value-returns)**2
+    if clip: e=torch.maximum(e,(old_value+(value-old_value).clamp(-clip,clip)-returns)**2)
+    return .5*_mean(e, mask)
 def kl(log_prob, ref, form):
     d = log_prob-ref
     return {"k1": d, "k2": .5*d*d, "k3": (-d).exp()-1+d}[form]
@@ -36,10 +41,10 @@ def normalize(a, mask=None):
     return out if mask is None else out*mask
 def group_advantage(rewards, group, kind="grpo"):
     n=int(group.max())+1
-    c=torch.zeros(n).index_add(0,group,torch.ones_like(rewards)); s=torch.zeros(n).index_add(0,group,rewards)
+    c=torch.zeros(n, dtype=rewards.dtype).index_add(0,group,torch.ones_like(rewards)); s=torch.zeros(n, dtype=rewards.dtype).index_add(0,group,rewards)
     d=rewards-(s/c)[group]
     if kind=="rloo": return d*(c/(c-1))[group]
-    v=torch.zeros(n).index_add(0,group,d*d)/c
+    v=torch.zeros(n, dtype=rewards.dtype).index_add(0,group,d*d)/c
     return d/(v.sqrt()[group]+1e-6)
 class KLTarget:
     def __init__(self, delta, beta=.1): self.delta=delta; self.beta=beta
