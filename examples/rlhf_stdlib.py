@@ -95,7 +95,7 @@ def job(seed=0):
         "prompts": ["\n" + prompt for prompt in PROMPTS],
         "reward": reward,
         "sampling": Sampling(batch=96, length=40, missing_eos=0.5, seed=seed),
-        "kl": KLPenalty("k1", beta=0.05, target=6.0),
+        "penalty": KLPenalty("k1", beta=0.05, target=6.0),
         "advantage": Advantage("gae", critic=0.5),
         "update": Update(lr=5e-4, epochs=4, minibatch=48),
     }
@@ -103,9 +103,8 @@ def job(seed=0):
 
 def show(title, trainer, prompts):
     print(title)
-    for prompt, text in zip(prompts, trainer.sample(prompts), strict=True):
-        line = prompt.strip("\n") + text
-        print("  parses " if parses(line) else "  -      ", line)
+    for prompt, (text, score) in zip(prompts, trainer.sample(prompts), strict=True):
+        print(f"  {score:.2f} ", prompt.strip("\n") + text)
 
 
 def main():

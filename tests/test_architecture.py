@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "leonui"
 STAIRCASE = """
 __main__
 cli
-doctor_command
-command doctor_terminal
+doctor_command rlhf_command
+command doctor_terminal rlhf_terminal
 preview terminal
 picture
 climb rate
@@ -27,6 +27,7 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
+ppo
 optim
 engine
 rules schedule clip
@@ -45,7 +46,7 @@ samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
+KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "ppo", "rules")
 ENGINE = """
 __init__
 optimizer

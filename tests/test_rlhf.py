@@ -66,7 +66,7 @@ PROMPTS = [[1], [2, 3, 4], [5, 6], [7, 8, 9, 10, 11]]
 def trainer(model=None, reward=low, **settings):
     settings = {
         "sampling": Sampling(batch=8, length=6),
-        "kl": KLPenalty(),
+        "penalty": KLPenalty(),
         "update": Update(lr=0.01, epochs=2),
         "optimizer": lambda parameters: torch.optim.Adam(parameters, lr=0.01),
     } | settings
@@ -85,7 +85,7 @@ def bandit(form, kind="rloo", target=None, iterations=100):
         model,
         lambda prompts, completions, ids: score[torch.cat(ids)],
         sampling=Sampling(batch=count, length=1, per_prompt=count, eos=()),
-        kl=KLPenalty(form, beta, target),
+        penalty=KLPenalty(form, beta, target),
         advantage=Advantage(kind),
         update=Update(epochs=2),
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.1),
@@ -96,7 +96,10 @@ def bandit(form, kind="rloo", target=None, iterations=100):
         work.step([[0]])
         new = model.table.detach().log_softmax(0)
         found.append(float((new.exp() * (new - logs)).sum()))
-    value = lambda these: float((these.exp() * (score - beta * (these - logs))).sum())
+
+    def value(these):
+        return float((these.exp() * (score - beta * (these - logs))).sum())
+
     return found, value((logs + score / beta).log_softmax(0)) - value(new), work
 
 
@@ -257,9 +260,7 @@ def test_what_comes_after_the_end_is_hidden():
             logits[..., :2] = 0.0
             return SimpleNamespace(logits=logits)
 
-    made = complete(
-        Either(), *pad_left([[2]] * 64), 8, 1.0, torch.tensor([0]), torch.Generator().manual_seed(0)
-    )
+    made = complete(Either(), *pad_left([[2]] * 64), 8, 1.0, torch.tensor([0]), torch.Generator().manual_seed(0))
     for row, real in zip(made.tokens[:, 1:], made.real, strict=True):
         assert row[real].tolist() in ([1] * (int(real.sum()) - 1) + [0], [1] * 8)
         assert row[~real].abs().sum() == 0
@@ -293,7 +294,11 @@ def trained(iterations=2, **settings):
 @pytest.mark.parametrize("form", ["k1", "k2", "exact"])
 @pytest.mark.parametrize("micro", [1, 3])
 def test_micro_batches_change_nothing(kind, form, micro):
-    same = {"kl": KLPenalty(form), "advantage": Advantage(kind), "sampling": Sampling(batch=8, length=6, per_prompt=2)}
+    same = {
+        "penalty": KLPenalty(form),
+        "advantage": Advantage(kind),
+        "sampling": Sampling(batch=8, length=6, per_prompt=2),
+    }
     whole, rows = trained(update=Update(minibatch=8), **same)
     parts, others = trained(update=Update(minibatch=8, micro_batch=micro), **same)
     assert torch.allclose(whole, parts, rtol=0, atol=1e-9)
@@ -302,7 +307,7 @@ def test_micro_batches_change_nothing(kind, form, micro):
 
 FIRM = {
     "sampling": Sampling(batch=8, length=6, seed=3),
-    "kl": KLPenalty("k1", 0.1, target=0.5),
+    "penalty": KLPenalty("k1", 0.1, target=0.5),
     "advantage": Advantage(critic_clip=0.2),
     "update": Update(lr=0.01, epochs=3, minibatch=4, epsilon=0.1, clip_norm=0.5),
 }
@@ -317,10 +322,10 @@ FIRM = {
         ("sampling", {"eos": tuple(range(8))}),
         ("sampling", {"missing_eos": 1.0}),
         ("sampling", {"seed": 4}),
-        ("kl", {"form": "k2"}),
-        ("kl", {"form": "exact"}),
-        ("kl", {"beta": 0.3}),
-        ("kl", {"target": 0.1}),
+        ("penalty", {"form": "k2"}),
+        ("penalty", {"form": "exact"}),
+        ("penalty", {"beta": 0.3}),
+        ("penalty", {"target": 0.1}),
         ("advantage", {"gamma": 0.9}),
         ("advantage", {"lam": 0.5}),
         ("advantage", {"critic": 0.5}),
@@ -351,7 +356,7 @@ def test_it_learns_and_stays_near(kind):
     work = trainer(
         reader(),
         sampling=Sampling(batch=64, length=6, per_prompt=8, eos=()),
-        kl=KLPenalty(target=2.0),
+        penalty=KLPenalty(target=2.0),
         advantage=Advantage(kind, critic=0.5),
     )
     rows = list(work.train(PROMPTS, 20))
@@ -425,7 +430,11 @@ def broken(prompts, completions, ids):
     ("reward", "error", "words"),
     [
         (broken, ZeroDivisionError, "no reward today"),
-        (lambda *_: torch.zeros(4, 1), ValueError, "the reward function gave shape (4, 1) for 4 completions; return one"),
+        (
+            lambda *_: torch.zeros(4, 1),
+            ValueError,
+            "the reward function gave shape (4, 1) for 4 completions; return one",
+        ),
         (lambda *_: [1.0], ValueError, "the reward function gave shape (1,) for 4 completions; return one number a"),
         (lambda *_: [0.0, math.nan, 0.0, 0.0], ValueError, "the reward function gave nan for completion 1, ["),
     ],
@@ -455,7 +464,7 @@ def test_a_reward_that_cannot_be_used_changes_nothing(reward, error, words):
         (lambda: trainer(advantage=Advantage("rloo")), "there is per_prompt=1; give Sampling(per_prompt=4)"),
         (
             lambda: trainer(
-                sampling=Sampling(per_prompt=4), advantage=Advantage("grpo"), kl=KLPenalty("exact", beta=0.3)
+                sampling=Sampling(per_prompt=4), advantage=Advantage("grpo"), penalty=KLPenalty("exact", beta=0.3)
             ),
             "which would rescale beta=0.3 of KLPenalty('exact') in the loss",
         ),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -22,6 +26,19 @@ def world() -> int:
     return dist.get_world_size() if grouped() else 1
 
 
+@contextmanager
+def joined() -> Iterator[bool]:
+    """Be one of the group that torchrun has started, if it has, while the context lasts; tells whether the first."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or grouped():
+        yield rank() == 0
+        return
+    dist.init_process_group()
+    try:
+        yield rank() == 0
+    finally:
+        dist.destroy_process_group()
+
+
 def summed(values: Tensor) -> Tensor:
     """The sum over all processes."""
     if grouped():
@@ -39,7 +56,7 @@ def highest(values: Tensor) -> Tensor:
 
 
 class Tally:
-    """Means and maxima over the samples of every batch and of every process; nothing leaves the device until they are asked for.
+    """Means and peaks over the samples of every batch and process; nothing leaves the device until they are asked for.
 
     >>> tally = Tally()
     >>> tally.add("score", torch.tensor([1.0, 2.0]))

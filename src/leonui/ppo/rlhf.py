@@ -12,18 +12,26 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from leonui.optim import AdamW
-from leonui.ppo.standin import gae, group_advantage, normalize
+from leonui.ppo.advantage import gae, group_advantage, normalize
 from leonui.ppo.completion import Completions, complete, pad_left
 from leonui.ppo.credit import duplicated, token_rewards
+from leonui.ppo.divergence import KLTarget, exact_kl, kl
 from leonui.ppo.judging import Reward, judged
 from leonui.ppo.logprobs import Policy, Scored, entropy, logprobs
-from leonui.ppo.standin import KLTarget, Stats, clipped_objective, exact_kl, kl, value_loss
+from leonui.ppo.objective import Stats, clipped_objective, mean, value_loss
 from leonui.ppo.ranks import Tally, grouped, rank, summed, world
 from leonui.ppo.reference import Reference
 from leonui.ppo.rlhf_settings import Advantage, KLPenalty, Sampling, Update, check_together
 from leonui.record import Record, Row
 
 OTHER_SEED = 1_000_003
+
+
+class Sample(NamedTuple):
+    """A completion, a text where there is a tokenizer, and what the reward function says of it."""
+
+    completion: Any
+    reward: float
 
 
 class Batch(NamedTuple):
@@ -56,8 +64,8 @@ class RLHF:
     iteration measured is a row of ``record``. Under torchrun, once ``torch.distributed`` is initialised, every process
     samples its own completions, gradients are averaged by DistributedDataParallel and rows are those of the group.
 
-    Source: Ziegler et al. 2019 (arXiv 1909.08593); Huang et al. 2024 (arXiv 2403.17031). Departures: the price of the KL
-    moves by dual ascent on its logarithm; completions are cut at ``length`` and then count as complete.
+    Source: Ziegler et al. 2019 (arXiv 1909.08593); Huang et al. 2024 (arXiv 2403.17031). Departures: the price of the
+    KL moves by dual ascent on its logarithm; completions are cut at ``length`` and then count as complete.
     """
 
     def __init__(
@@ -68,15 +76,15 @@ class RLHF:
         *,
         reference: nn.Module | None = None,
         sampling: Sampling | None = None,
-        kl: KLPenalty | None = None,
+        penalty: KLPenalty | None = None,
         advantage: Advantage | None = None,
         update: Update | None = None,
         optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] | None = None,
     ):
         self.reward, self.tokenizer = reward, tokenizer
-        self.sampling, self.kl = sampling or Sampling(), kl or KLPenalty()
+        self.sampling, self.penalty = sampling or Sampling(), penalty or KLPenalty()
         self.advantage, self.update = advantage or Advantage(), update or Update()
-        check_together(self.kl, self.advantage, self.sampling)
+        check_together(self.penalty, self.advantage, self.sampling)
         self.model = model.eval()
         self.policy = Policy(model, critic=self.advantage.kind == "gae")
         self._trained = DistributedDataParallel(self.policy, broadcast_buffers=False) if grouped() else self.policy
@@ -85,7 +93,7 @@ class RLHF:
         self.optimizer = (optimizer or self._adamw)(self._parameters)
         self.device = self._parameters[0].device
         self.eos = torch.tensor(self._eos(), dtype=torch.long, device=self.device)
-        self.price = KLTarget(self.kl.target, self.kl.beta) if self.kl.target else None
+        self.price = KLTarget(self.penalty.target, self.penalty.beta) if self.penalty.target else None
         self.generator = self._seeded(self.sampling.seed)
         self.steps, self.record = 0, Record(events=[self._settings()])
 
@@ -104,14 +112,19 @@ class RLHF:
     def _settings(self) -> Row:
         """What those who read the rows must know."""
         dtype = str(self._parameters[0].dtype).removeprefix("torch.")
-        groups = {"sampling": self.sampling, "kl": self.kl, "advantage": self.advantage, "update": self.update}
+        groups = {
+            "sampling": self.sampling,
+            "penalty": self.penalty,
+            "advantage": self.advantage,
+            "update": self.update,
+        }
         told = {name: asdict(group) for name, group in groups.items()}
-        return {"event": "rlhf", "dtype": dtype, "target": self.kl.target, "eos": self.eos.tolist(), **told}
+        return {"event": "rlhf", "dtype": dtype, "target": self.penalty.target, "eos": self.eos.tolist(), **told}
 
     @property
     def beta(self) -> float:
         """The price of the KL now, in reward per nat."""
-        return self.price.beta if self.price else self.kl.beta
+        return self.price.beta if self.price else self.penalty.beta
 
     def train(self, prompts: Sequence[Any], steps: int) -> Iterator[Row]:
         """Iterations on prompts drawn at random, each giving its row; texts where there is a tokenizer, else token ids.
@@ -137,9 +150,11 @@ class RLHF:
         self.steps += 1
         return self._noted(tally)
 
-    def sample(self, prompts: Sequence[Any], seed: int = 0) -> list[Any]:
-        """What the policy says now to each prompt; training goes on as if nobody had asked."""
-        return self._said(self._complete(prompts, torch.Generator(self.device).manual_seed(seed)))
+    def sample(self, prompts: Sequence[Any], seed: int = 0) -> list[Sample]:
+        """What the policy says now to each prompt, and its reward; training goes on as if nobody had asked."""
+        made = self._complete(prompts, torch.Generator(self.device).manual_seed(seed))
+        said = self._said(made)
+        return list(map(Sample, said, judged(self.reward, prompts, said, made.ids()).tolist()))
 
     # completing and judging
 
@@ -155,9 +170,7 @@ class RLHF:
                     f"context of {context}: shorten the prompt or Sampling(length=...)"
                 )
         tokens, mask = pad_left(ids, self.device)
-        return complete(
-            self.model, tokens, mask, self.sampling.length, self.sampling.temperature, self.eos, generator
-        )
+        return complete(self.model, tokens, mask, self.sampling.length, self.sampling.temperature, self.eos, generator)
 
     def _said(self, made: Completions) -> list[Any]:
         ids = [row.tolist() for row in made.ids()]
@@ -192,9 +205,11 @@ class RLHF:
             tally.add(name, (kl(old, ref, form) * real).sum(1))
         tally.add("entropy", spread, real)
         tally.add("sampling_ratio", (old - made.log_prob).exp().sub(1).abs(), real)
-        price = self.beta * kl(old, ref, "k1") if self.kl.form == "k1" else torch.zeros_like(old)
+        price = self.beta * kl(old, ref, "k1") if self.penalty.form == "k1" else torch.zeros_like(old)
         rewards = token_rewards(score, price, real)
-        advantage, returns = self._by_critic(rewards, value, real) if self.policy.head else self._by_group(rewards, real)
+        advantage, returns = (
+            self._by_critic(rewards, value, real) if self.policy.head else self._by_group(rewards, real)
+        )
         return Batch(made.tokens, made.mask, real, old, ref, value, advantage, returns)
 
     def _scan(self, score: Callable[..., Any], made: Completions) -> tuple[Tensor, Tensor, Tensor]:
@@ -210,10 +225,11 @@ class RLHF:
     def _by_critic(self, rewards: Tensor, value: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         following = torch.cat([value[:, 1:], torch.zeros_like(value[:, :1])], 1)
         last = real & ~torch.cat([real[:, 1:], torch.zeros_like(real[:, :1])], 1)
-        advantage = gae(rewards, value, following, last, last, self.advantage.gamma, self.advantage.lam, real)
+        gamma, lam = self.advantage.gamma, self.advantage.lam
+        advantage, returns = gae(rewards, value, following, last, last, gamma, lam, real)
         # Divided by its spread, it would rescale a price that stands in the loss.
-        shown = normalize(advantage, real) if self.kl.form == "k1" else advantage
-        return shown, advantage + value
+        shown = normalize(advantage, real) if self.penalty.form == "k1" else advantage
+        return shown, returns
 
     def _by_group(self, rewards: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         group = torch.arange(len(rewards), device=self.device) // self.sampling.per_prompt
@@ -231,7 +247,7 @@ class RLHF:
                 self._descend(batch, rows, tally, first=not epoch and not at)
 
     def _descend(self, batch: Batch, rows: Tensor, tally: Tally, first: bool) -> None:
-        """One optimizer step; ``rows`` go through the model in micro-batches, each weighed by its share of the tokens."""
+        """One optimizer step; micro-batches of ``rows`` go through the model, weighed by their shares of the tokens."""
         total = summed(batch.real[rows].sum()) / world()
         chunks = rows.split(self.update.micro_batch or len(rows))
         for chunk in chunks:
@@ -264,7 +280,7 @@ class RLHF:
             clip = self.advantage.critic_clip
             error = value_loss(new.value, part.returns, part.value, clip, part.real)
             loss = loss + self.advantage.critic * error
-        return loss + self.beta * self._divergence(new, part) if self.kl.form != "k1" else loss
+        return loss + self.beta * self._divergence(new, part) if self.penalty.form != "k1" else loss
 
     def _watch(self, stats: Stats, new: Scored, part: Batch, tally: Tally) -> None:
         tally.add("step_kl", stats.kl)
@@ -275,14 +291,14 @@ class RLHF:
             tally.add("value_error", (new.value - part.returns).square(), part.real)
 
     def _divergence(self, new: Scored, part: Batch) -> Tensor:
-        if self.kl.form == "k2":
+        if self.penalty.form == "k2":
             each = kl(new.log_prob, part.ref, "k2")
         else:
             length = part.real.shape[1]
             with self.reference.opened() as model:
                 ref = logprobs(model, part.tokens, part.mask, length, self.sampling.temperature)
             each = exact_kl(new.logits, ref.logits)
-        return (each * part.real).sum() / part.real.sum()
+        return mean(each, part.real)
 
     # telling and saving
 

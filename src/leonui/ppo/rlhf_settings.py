@@ -32,9 +32,9 @@ def _among(owner: object, name: str, choices: Collection[str]) -> None:
 class Sampling:
     """How completions are made: from the policy itself, with no top-k, no top-p, no penalty.
 
-    ``batch`` completions an iteration and a process, ``per_prompt`` of each prompt, of at most ``length`` tokens. ``eos``
-    ends one: a token id, several, or () for none; None asks the tokenizer, then the model's config. A completion that
-    has not ended loses ``missing_eos`` of its score. Each process of a group draws with a seed of its own.
+    ``batch`` completions an iteration and a process, ``per_prompt`` of each prompt, of at most ``length`` tokens.
+    ``eos`` ends one: a token id, several, or () for none; None asks the tokenizer, then the model's config. What has not
+    ended loses ``missing_eos`` of its score. Each process of a group draws with a seed of its own.
     """
 
     batch: int = 64
@@ -116,15 +116,15 @@ class Update:
         _above(self, 0, "lr", "epochs", "minibatch", "micro_batch", "clip_norm")
 
 
-def check_together(kl: KLPenalty, advantage: Advantage, sampling: Sampling) -> None:
+def check_together(penalty: KLPenalty, advantage: Advantage, sampling: Sampling) -> None:
     """Raises ValueError for settings that are each right and together wrong."""
     if advantage.kind != "gae" and sampling.per_prompt < 2:
         raise ValueError(
             f"Advantage({advantage.kind!r}) compares completions of one prompt, and there is "
             f"per_prompt={sampling.per_prompt}; give Sampling(per_prompt=4)"
         )
-    if advantage.kind == "grpo" and kl.form != "k1" and kl.target is None:
+    if advantage.kind == "grpo" and penalty.form != "k1" and penalty.target is None:
         raise ValueError(
-            f"Advantage('grpo') divides by the spread of each prompt's rewards, which would rescale beta={kl.beta} of "
-            f"KLPenalty({kl.form!r}) in the loss; use form='k1', give a target, or use Advantage('rloo')"
+            f"Advantage('grpo') divides by the spread of each prompt's rewards, which would rescale beta={penalty.beta} of "
+            f"KLPenalty({penalty.form!r}) in the loss; use form='k1', give a target, or use Advantage('rloo')"
         )

@@ -1,4 +1,4 @@
-"""What is wrong with RLHF on a language model: each judge reads the rows of its Record, and says nothing it cannot know.
+"""What is wrong with RLHF on a language model: each judge reads the rows of its Record.
 
 Thresholds: measured log-prob faults give a mean of |ratio - 1| of 3e-2 and more, bfloat16 alone 3e-3, float32 0.
 """
@@ -136,9 +136,7 @@ def lengths(record: Record) -> Check | None:
         return Check("LENGTH-DRIFT", said, evidence)
     words = mark("the completions went from {before:.3g} to {after:.3g} tokens: the reward may be one of length")
     fix = mark("look whether the reward grows with length alone; take it off, or hold the KL tighter")
-    return Check(
-        "LENGTH-DRIFT", said, evidence, Finding("LENGTH-DRIFT", "consistent with", words, evidence, fix)
-    )
+    return Check("LENGTH-DRIFT", said, evidence, Finding("LENGTH-DRIFT", "consistent with", words, evidence, fix))
 
 
 def unended(record: Record) -> Check | None:
@@ -177,7 +175,9 @@ def duplicates(record: Record) -> Check | None:
     if at is None:
         return Check("DUPLICATES", said, evidence)
     evidence |= {"step": _step(record, at)}
-    words = mark("from step {step} on more than half of the completions stood there more than once, {highest:.0%} at most")
+    words = mark(
+        "from step {step} on more than half of the completions stood there more than once, {highest:.0%} at most"
+    )
     fix = mark("hold the KL tighter, lower the learning rate, or give more prompts")
     return Check("DUPLICATES", said, evidence, Finding("DUPLICATES", "consistent with", words, evidence, fix))
 
