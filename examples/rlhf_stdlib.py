@@ -95,7 +95,7 @@ def job(seed=0):
         "prompts": ["\n" + prompt for prompt in PROMPTS],
         "reward": reward,
         "sampling": Sampling(batch=96, length=40, missing_eos=0.5, seed=seed),
-        "penalty": KLPenalty("k1", beta=0.05, target=6.0),
+        "penalty": KLPenalty("k1", beta=0.08, target=6.0),
         "advantage": Advantage("gae", critic=0.5),
         "update": Update(lr=5e-4, epochs=4, minibatch=48),
     }

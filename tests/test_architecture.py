@@ -40,13 +40,13 @@ probe
 hooks meter
 exam act
 look moved modes losses treat
-flow culprit aligned bounds
+flow culprit aligned bounds one_batch
 pairs mixing units level slope targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
 samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "ppo", "rules")
+KEEPS_HOUSE = ("ppo", "climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
 ENGINE = """
 __init__
 optimizer

@@ -100,6 +100,16 @@ class Case:
         self.spent += sum(trial.record.steps for trial in trials)
         return dict(zip(changes, trials, strict=True))
 
+    def begun_anew(self) -> tuple[float, float]:
+        """The mean loss of a short time, once more from the script's beginning, and as it was."""
+        job = self.repaired & Intervention(stop=self.before + self.short)
+        losses = self.runner.branch(Point(None), self._named({AS_IT_IS: job}))[0].record.losses()[self.before :]
+        self.spent += self.before + len(losses)
+        again, before = (
+            statistics.fmean(values or [math.nan]) for values in (losses, self.record.losses()[: len(losses)])
+        )
+        return again, before
+
     def rated(self, scale: float, steps: int = 0) -> Intervention:
         """A short training's learning rates times ``scale``."""
         return Intervention(lr=self.recipe.at(scale, steps or self.short).lr)

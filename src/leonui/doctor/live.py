@@ -75,10 +75,8 @@ class LiveWatch(Watch):
 
 def shown(record: Record) -> list[Finding]:
     """What a Record shows by exact checks, and that validation gets worse."""
-    checks = [fault.seen(record) for fault in (*FAULTS, overfitting.FAULT)]
-    findings = [check.finding for check in checks if check is not None and check.finding is not None]
-    suspected = {fault.code for fault in FAULTS if fault.repair}
-    return [one for one in findings if one.verdict == "is" or one.code not in suspected]
+    looks = [(fault, check.finding) for fault in (*FAULTS, overfitting.FAULT) if (check := fault.seen(record))]
+    return [one for fault, one in looks if one and (one.verdict == "is" or fault.fact or not fault.repair)]
 
 
 def watch(folder: str | Path | None = None, tell: bool = True) -> LiveWatch:

@@ -1,4 +1,4 @@
-"""Constrained optimisation: more reward, within a bound on how far a policy moves. PPO and RLHF.
+"""Constrained optimisation: more reward, within a bound on how far a policy moves. PPO, classic and RLHF.
 
 The functions are pure and know masks; ``PPO`` trains on environments, ``RLHF`` trains language models.
 """

@@ -87,7 +87,9 @@ class RLHF:
         check_together(self.penalty, self.advantage, self.sampling)
         self.model = model.eval()
         self.policy = Policy(model, critic=self.advantage.kind == "gae")
-        self._trained = DistributedDataParallel(self.policy, broadcast_buffers=False) if grouped() else self.policy
+        self._trained: nn.Module = (
+            DistributedDataParallel(self.policy, broadcast_buffers=False) if grouped() else self.policy
+        )
         self.reference = Reference(model, reference)  # after DDP, which gives every process the weights of the first
         self._parameters = [p for p in self.policy.parameters() if p.requires_grad]
         self.optimizer = (optimizer or self._adamw)(self._parameters)
@@ -250,10 +252,11 @@ class RLHF:
         """One optimizer step; micro-batches of ``rows`` go through the model, weighed by their shares of the tokens."""
         total = summed(batch.real[rows].sum()) / world()
         chunks = rows.split(self.update.micro_batch or len(rows))
+        ddp = self._trained
         for chunk in chunks:
             part = batch.at(chunk)
-            waits = chunk is not chunks[-1] and isinstance(self._trained, DistributedDataParallel)
-            with self._trained.no_sync() if waits else nullcontext():
+            later = chunk is not chunks[-1]
+            with ddp.no_sync() if later and isinstance(ddp, DistributedDataParallel) else nullcontext():
                 (self._loss(part, tally, first) * part.real.sum() / total).backward()
         norm = nn.utils.clip_grad_norm_(self._parameters, self.update.clip_norm)
         tally.add("grad_norm", norm)

@@ -41,9 +41,10 @@ def load(target: str) -> dict[str, Any]:
     if function and not callable(space.get(function)):
         raise ValueError(f"{place} has no function {function!r}; {HOW}")
     made: Mapping[str, Any] = space[function]() if function else space
-    if not isinstance(made, Mapping) or (missing := [name for name in NEEDED if name not in made]):
-        what = ", ".join(missing) if isinstance(made, Mapping) else f"what it needs: it gave {type(made).__name__}"
-        raise ValueError(f"{target} lacks {what}; {HOW}")
+    if not isinstance(made, Mapping):
+        raise ValueError(f"{target} gave {type(made).__name__}; {HOW}")
+    if missing := [name for name in NEEDED if name not in made]:
+        raise ValueError(f"{target} lacks {', '.join(missing)}; {HOW}")
     # a file that has imported all of leonui.ppo has its modules among its names
     job = {name: made[name] for name in (*NEEDED, *MAY) if name in made and not isinstance(made[name], ModuleType)}
     if "tokenizer" not in job and {"encode", "decode"} <= made.keys():
