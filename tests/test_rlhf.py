@@ -1,8 +1,12 @@
 """RLHF against closed forms, and against itself: padding, micro-batches, processes and restarts change nothing."""
 
 import math
+import os
+import subprocess
+import sys
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +18,7 @@ from leonui.ppo import rlhf as loop
 from leonui.ppo.completion import complete, pad_left
 from leonui.ppo.credit import token_rewards
 from leonui.ppo.logprobs import Policy, logprobs, positions
+from leonui.ppo.ranks import Tally
 
 V = 16
 
@@ -466,7 +471,7 @@ def test_a_reward_that_cannot_be_used_changes_nothing(reward, error, words):
             lambda: trainer(
                 sampling=Sampling(per_prompt=4), advantage=Advantage("grpo"), penalty=KLPenalty("exact", beta=0.3)
             ),
-            "which would rescale beta=0.3 of KLPenalty('exact') in the loss",
+            "and would rescale beta=0.3 of KLPenalty('exact') in the loss",
         ),
         (lambda: trainer(Table(torch.zeros(V))), "Table tells no config.hidden_size, so a critic cannot be put on it"),
         (lambda: trainer().step([[1], []]), "prompt 1 is empty; begin it with one token at least"),
@@ -559,3 +564,45 @@ def test_transformers_models_are_sampled_with_a_cache_and_padded_prompts():
     assert rows[0]["first_ratio"] < 1e-6
     assert max(row["sampling_ratio"] for row in rows) < 1e-5
     assert rows[-1]["kl_k3"] > 0
+
+
+# several processes
+
+SHARED = {
+    "sampling": Sampling(batch=8, length=6, per_prompt=2),
+    "advantage": Advantage("rloo"),
+    "penalty": KLPenalty("k2"),
+    "update": Update(epochs=1, micro_batch=3, clip_norm=1e9),
+    "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=1.0),
+}
+
+
+def joint(parts):
+    """The batches of several processes as one: short completions padded on the right."""
+    length = max(part["real"].shape[1] for part in parts)
+    fields = {}
+    for name in parts[0]:
+        wide = [nn.functional.pad(part[name], (0, length - part["real"].shape[1])) for part in parts]
+        fields[name] = torch.cat(wide)
+    return loop.Batch(**fields)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_one_with_both_batches(tmp_path):
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    script = root / "tests" / "processes" / "rlhf_ranks.py"
+    environment = os.environ | {"PYTHONPATH": f"{root / 'src'}:{root}", "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, str(script), str(tmp_path)], check=True, timeout=240, env=environment)
+    one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert torch.equal(one["weights"], other["weights"])
+    assert one["row"] == other["row"]
+    tails = [told["batch"]["tokens"][:, 5:].tolist() for told in (one, other)]
+    assert tails[0] != tails[1]
+    counts = [int(told["batch"]["real"].sum()) for told in (one, other)]
+    assert counts[0] != counts[1]
+    assert one["row"]["length"] == pytest.approx(sum(counts) / 16)
+    alone, batch = trainer(reader(seed=0).double(), **SHARED), joint([one["batch"], other["batch"]])
+    alone._descend(batch, torch.arange(16), Tally(), first=True)
+    assert torch.allclose(weights(alone.policy), one["weights"], rtol=0, atol=1e-12)
+    assert not torch.allclose(weights(alone.policy), weights(reader(seed=0).double()), atol=1e-4)

@@ -33,8 +33,8 @@ class Sampling:
     """How completions are made: from the policy itself, with no top-k, no top-p, no penalty.
 
     ``batch`` completions an iteration and a process, ``per_prompt`` of each prompt, of at most ``length`` tokens.
-    ``eos`` ends one: a token id, several, or () for none; None asks the tokenizer, then the model's config. What does not
-    end loses ``missing_eos`` of its score. Each process of a group draws with a seed of its own.
+    ``eos`` ends one: a token id, several, or () for none; None asks the tokenizer, then the model's config. What
+    does not end loses ``missing_eos`` of its score. Each process of a group draws with a seed of its own.
     """
 
     batch: int = 64
@@ -125,6 +125,6 @@ def check_together(penalty: KLPenalty, advantage: Advantage, sampling: Sampling)
         )
     if advantage.kind == "grpo" and penalty.form != "k1" and penalty.target is None:
         raise ValueError(
-            "Advantage('grpo') divides by the spread of each prompt's rewards, which would rescale "
-            f"beta={penalty.beta} of KLPenalty({penalty.form!r}) in the loss; use form='k1', give a target, or use Advantage('rloo')"
+            f"Advantage('grpo') divides by the spread of each prompt's rewards and would rescale beta={penalty.beta} "
+            f"of KLPenalty({penalty.form!r}) in the loss; use form='k1', give a target, or use Advantage('rloo')"
         )
