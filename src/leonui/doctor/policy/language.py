@@ -34,7 +34,7 @@ def sustained(bad: list[bool]) -> int | None:
     """The row at which enough rows in a row begin to be bad, the beginning of the run left out.
 
     >>> sustained([True] * 9 + [False] * 9), sustained([False] * 5 + [True] * 5)
-    (1, 5)
+    (2, 5)
     """
     first = math.ceil(BEGINS * len(bad))
     starts = range(first, len(bad) - SUSTAINED + 1)
