@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: climb test proofs lint words docs results bench clean
+.PHONY: climb test proofs lint words docs pictures lesson results bench clean
 
 climb: $(READY)           ## set up everything, then run the main job on the bundled digits example
 	$(BIN)/leonui climb
@@ -25,7 +25,13 @@ words: $(READY)           ## gather the texts from the code, bring the catalogue
 
 docs: $(READY)            ## the site in both languages: build/site/index.html, build/site/vi/index.html
 	$(BIN)/sphinx-build -qW -c docs/site docs build/site
-	$(BIN)/sphinx-build -qW -c docs/site docs/vi build/site/vi
+	$(BIN)/sphinx-build -qW -c docs/site -D language=vi docs/vi build/site/vi
+
+pictures: $(READY)        ## draw the lesson's pictures
+	$(BIN)/python docs/pictures.py
+
+lesson: $(READY)          ## run the lesson's code and write what it prints into its pages
+	$(BIN)/python -m tests.lesson
 
 results: $(READY)         ## climb every example and write docs/results.md
 	$(BIN)/python bench/results.py
@@ -46,4 +52,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf .venv .leonui
+	rm -rf .venv .leonui build

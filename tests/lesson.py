@@ -32,7 +32,9 @@ def pages(folder: Path = LESSON) -> list[Path]:
 
 def blocks(page: Path) -> list[Block]:
     """The code of a page."""
-    return [Block(found["code"], found["said"] or "", bool(found["slow"])) for found in BLOCK.finditer(page.read_text())]
+    return [
+        Block(found["code"], found["said"] or "", bool(found["slow"])) for found in BLOCK.finditer(page.read_text())
+    ]
 
 
 def printed(block: Block, space: dict[str, object]) -> str:

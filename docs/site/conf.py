@@ -1,4 +1,4 @@
-"""Sphinx's settings for both languages: the source folder says which one it is."""
+"""Sphinx's settings for both languages; ``make docs`` says which one it is, and where its pages are."""
 
 import sys
 from pathlib import Path
@@ -62,11 +62,6 @@ pygments_style = "tango"
 pygments_dark_style = "nord"
 
 
-def settle(app, config):
-    """The language is that of the folder which the pages come from."""
-    config.language = "vi" if Path(app.srcdir).name == "vi" else "en"
-
-
 def fill(app, name, source):
     """Put what is generated where the page has a place for it."""
     source[0] = generated.filled(source[0], app.config.language)
@@ -74,7 +69,6 @@ def fill(app, name, source):
 
 def setup(app):
     """Connect what is ours."""
-    app.connect("config-inited", settle, priority=1)
     app.connect("source-read", fill)
     app.connect("autodoc-process-docstring", generated.plain)
     app.add_html_math_renderer("mathml", (mathml.inline, None), (mathml.display, None))

@@ -134,9 +134,9 @@ def plain(app: object, what: str, name: str, it: object, options: object, lines:
 
 def _unmarked(line: str) -> str:
     parts = re.split(r"(``.*?``)", line)
-    return "".join(part if part.startswith("``") else re.sub(r"([*|`\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts)
+    return "".join(
+        part if part.startswith("``") else re.sub(r"([*|`\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts
+    )
 
 
-PIECES = {
-    piece.__name__: piece for piece in (faults, optimizers, staircase, rooms, names)
-}
+PIECES = {piece.__name__: piece for piece in (faults, optimizers, staircase, rooms, names)}
