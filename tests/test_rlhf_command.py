@@ -143,6 +143,7 @@ def test_an_error_of_the_reward_is_the_users(file):
         call("train.py")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_tells_what_it_knows(file):
     file.write_text(
         TRAIN.replace("text.count", "pause() or text.count") + "import time\ndef pause(): time.sleep(0.01)\n"
