@@ -97,7 +97,7 @@ def job(seed=0):
         "sampling": Sampling(batch=96, length=40, missing_eos=0.5, seed=seed),
         "penalty": KLPenalty("k1", beta=0.08, target=6.0),
         "advantage": Advantage("gae", critic=0.5),
-        "update": Update(lr=5e-4, epochs=4, minibatch=48),
+        "update": Update(lr=1.5e-4, epochs=4, minibatch=48),
     }
 
 

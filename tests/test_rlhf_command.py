@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from leonui.cli import cli
-from leonui.doctor.policy.language import JUDGES, judge_language, sustained
+from leonui.doctor.policy.language import JUDGES, judge_language
 from leonui.ppo.rlhf_job import load
 from leonui.record import Record
 from leonui.report import rlhf_page
@@ -143,6 +143,7 @@ def test_an_error_of_the_reward_is_the_users(file):
         call("train.py")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_tells_what_it_knows(file):
     file.write_text(
         TRAIN.replace("text.count", "pause() or text.count") + "import time\ndef pause(): time.sleep(0.01)\n"
@@ -278,11 +279,6 @@ def test_every_finding_says_what_to_do_with_its_figures():
 @pytest.mark.parametrize("rows", [0, 1, 3])
 def test_a_short_record_is_no_fault(rows):
     assert found(record(rows)) == []
-
-
-def test_sustained_begins_after_the_beginning():
-    assert sustained([True] * 5 + [False] * 60) is None
-    assert sustained([False] * 6 + [True] * 5) == 6
 
 
 # the page

@@ -200,9 +200,9 @@ class RLHF:
     def _credited(self, made: Completions, score: Tensor, tally: Tally) -> Batch:
         """The batch of an update: scored by the policy that made it and by the reference, advantages and all."""
         real = made.real
-        old, value, spread = self._scan(self.policy, made)
+        old, value, spread = self._scan(self.policy, made, _heard)
         with self.reference.opened() as model:
-            ref, _, _ = self._scan(lambda *given: logprobs(model, *given), made)
+            (ref,) = self._scan(lambda *given: logprobs(model, *given), made, lambda one: (one.log_prob,))
         for form, name in (("k1", "kl"), ("k3", "kl_k3")):
             tally.add(name, (kl(old, ref, form) * real).sum(1))
         tally.add("entropy", spread, real)
@@ -214,15 +214,12 @@ class RLHF:
         )
         return Batch(made.tokens, made.mask, real, old, ref, value, advantage, returns)
 
-    def _scan(self, score: Callable[..., Any], made: Completions) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probabilities, values (0 without a critic) and entropies, [n, T], a micro-batch at a time."""
+    def _scan(self, score: Callable[..., Scored], made: Completions, keep: Callable[[Scored], Any]) -> list[Tensor]:
+        """What is to be kept of the scores, each [n, T], a micro-batch at a time."""
         size, parts = self.update.micro_batch or len(made.tokens), []
         for tokens, mask in zip(made.tokens.split(size), made.mask.split(size), strict=True):
-            one = score(tokens, mask, made.length, self.sampling.temperature)
-            value = torch.zeros_like(one.log_prob) if one.value is None else one.value
-            parts.append((one.log_prob, value, entropy(one.logits)))
-        log_prob, value, spread = (torch.cat(field) for field in zip(*parts, strict=True))
-        return log_prob, value, spread
+            parts.append(keep(score(tokens, mask, made.length, self.sampling.temperature)))
+        return [torch.cat(field) for field in zip(*parts, strict=True)]
 
     def _by_critic(self, rewards: Tensor, value: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         following = torch.cat([value[:, 1:], torch.zeros_like(value[:, :1])], 1)
@@ -336,3 +333,9 @@ class RLHF:
             self.reference.copy.load_state_dict(state["reference"])
         if self.price:
             self.price.load_state_dict(state["price"])
+
+
+def _heard(one: Scored) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probabilities, values (0 without a critic) and entropies."""
+    value = torch.zeros_like(one.log_prob) if one.value is None else one.value
+    return one.log_prob, value, entropy(one.logits)

@@ -36,7 +36,6 @@ class Rollout:
     truncated: Array
     real: Array
     finals: dict[tuple[int, int], Array]
-    episodes: list[tuple[float, int]] = field(default_factory=list)
     acted: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
@@ -63,7 +62,7 @@ class Stage:
         seen, acts, outs, finals_ = [self._now], [], [], {}
         rewards, real = np.zeros((length, count), np.float32), np.ones((length, count), bool)
         ended, cut = np.zeros((length, count), bool), np.zeros((length, count), bool)
-        episodes: list[tuple[float, int]] = []
+        self.episodes: list[tuple[float, int]] = []  # that end on this way: their returns and lengths
         for t in range(length):
             action, out = draw(self._now)
             given, reward, terminated, truncated, info = self.envs.step(fitted(action))
@@ -74,7 +73,7 @@ class Stage:
             done = terminated | truncated
             if self._next_step:
                 real[t] = ~self._over
-            self._count(reward, done, real[t], episodes)
+            self._count(reward, done, real[t])
             for i, final in ({} if self._next_step else finals(info, done)).items():
                 finals_[t, i] = self.observed.scale(final.astype(np.float32).reshape(1, -1))[0]
             rewards[t], ended[t], cut[t] = self.returns(reward, done), terminated, truncated
@@ -82,12 +81,12 @@ class Stage:
             seen.append(self._now)
             acts.append(action)
             outs.append(out)
-        return Rollout(np.stack(seen), np.stack(acts), np.stack(outs), rewards, ended, cut, real, finals_, episodes)
+        return Rollout(np.stack(seen), np.stack(acts), np.stack(outs), rewards, ended, cut, real, finals_)
 
-    def _count(self, reward: Array, done: Array, real: Array, episodes: list[tuple[float, int]]) -> None:
+    def _count(self, reward: Array, done: Array, real: Array) -> None:
         self._return += reward * real
         self._length += real
         over = done & real
         if over.any():
-            episodes += zip(self._return[over].tolist(), self._length[over].tolist(), strict=True)
+            self.episodes += zip(self._return[over].tolist(), self._length[over].tolist(), strict=True)
             self._return[over], self._length[over] = 0.0, 0

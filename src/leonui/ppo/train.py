@@ -66,7 +66,7 @@ class PPO:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.policy, self.critic = Policy(size, space, s.network), critic(size, s.network)
-        self.optimizers: list[torch.optim.Optimizer] = [
+        self.optimizers: list[Adam] = [
             Adam(net.parameters(), lr=s.learn.lr, eps=EPS, clip_norm=s.bound.max_norm)
             for net in (self.policy, self.critic)
         ]
@@ -155,7 +155,7 @@ class PPO:
             if not self._learn({key: x[part] for key, x in seen.items()}, clip, tally):
                 break
         self.updates += 1
-        self._episodes.extend(value for value, _ in rollout.episodes)
+        self._episodes.extend(value for value, _ in self.stage.episodes)
         return self._row(rollout, tally, s.learn.lr * left)
 
     def _parts(self, count: int) -> Iterator[Tensor]:
@@ -215,7 +215,7 @@ class PPO:
             "step": self.steps,
             "update": self.updates,
             "return": sum(known) / len(known) if known else None,
-            "episodes": len(rollout.episodes),
+            "episodes": len(self.stage.episodes),
             "lr": [lr],
             **tally.summary(),
             **({} if log_std is None else {"std": float(log_std.detach().exp().mean())}),

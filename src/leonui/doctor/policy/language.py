@@ -5,16 +5,14 @@ Thresholds: measured log-prob faults give a mean of |ratio - 1| of 3e-2 and more
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from statistics import fmean
 
+from leonui.doctor.policy.rows import SUSTAINED, ends, step, sustained
 from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.words import mark
 
 Judge = Callable[[Record], Check | None]
-SUSTAINED, BEGINS = 5, 0.1  # rows in a row, after this share of the run
 RATIO = {"float32": 1e-3, "float64": 1e-3}
 RATIO_HALF = 2e-2  # bfloat16 and float16
 NEGATIVE, LEAST_KL = 0.05, 0.05  # of k3; nats, below which the mean of few samples may well be negative
@@ -30,30 +28,9 @@ def judge_language(record: Record) -> list[Check]:
     return [check for judge in JUDGES if record.rows and (check := judge(record))]
 
 
-def sustained(bad: list[bool]) -> int | None:
-    """The row at which enough rows in a row begin to be bad, the beginning of the run left out.
-
-    >>> sustained([True] * 9 + [False] * 9), sustained([False] * 5 + [True] * 5)
-    (2, 5)
-    """
-    first = math.ceil(BEGINS * len(bad))
-    starts = range(first, len(bad) - SUSTAINED + 1)
-    return next((at for at in starts if all(bad[at : at + SUSTAINED])), None)
-
-
 def _over(record: Record, name: str, limit: float) -> tuple[list[float], int | None]:
     values = record.column(name)
     return values, sustained([value > limit for value in values])
-
-
-def _step(record: Record, at: int) -> int:
-    return record.rows[at].get("step", at + 1)
-
-
-def _ends(values: list[float]) -> tuple[float, float]:
-    """The means of the first and of the last tenth, five rows at least."""
-    width = max(SUSTAINED, len(values) // 10)
-    return fmean(values[:width]), fmean(values[-width:])
 
 
 def ratio(record: Record) -> Check | None:
@@ -83,7 +60,7 @@ def negative_kl(record: Record) -> Check | None:
     said = mark("the KL to the reference was estimated without bias: {last:.3g} nats at the end")
     if at is None:
         return Check("KL-NEGATIVE", said, evidence)
-    evidence |= {"step": _step(record, at)}
+    evidence |= {"step": step(record, at)}
     words = mark(
         "the KL to the reference is estimated as negative, {lowest:.3g} nats, from step {step} on: what is scored is "
         "not what was sampled"
@@ -98,11 +75,11 @@ def far(record: Record) -> Check | None:
     if not target:
         return None
     values, at = _over(record, "kl", OVER * target)
-    evidence = {"target": target, "last": _ends(values)[1], "highest": max(values)}
+    evidence = {"target": target, "last": ends(values)[1], "highest": max(values)}
     said = mark("the KL target was held: {last:.3g} nats at the end, {target:.3g} wanted")
     if at is None:
         return Check("KL-HIGH", said, evidence)
-    evidence |= {"step": _step(record, at)}
+    evidence |= {"step": step(record, at)}
     words = mark("the KL to the reference went to {highest:.3g} nats from step {step} on, {target:.3g} were wanted")
     fix = mark("lower the learning rate or the number of epochs, or begin with a higher beta")
     return Check("KL-HIGH", said, evidence, Finding("KL-HIGH", "is", words, evidence, fix))
@@ -110,7 +87,7 @@ def far(record: Record) -> Check | None:
 
 def hacking(record: Record) -> Check | None:
     """Whether the reward rises while the policy leaves its reference far behind."""
-    (before, after), target = _ends(record.column("reward")), record.last("rlhf").get("target") or 0.0
+    (before, after), target = ends(record.column("reward")), record.last("rlhf").get("target") or 0.0
     values, at = _over(record, "kl", max(HACKED, OVER * target))
     evidence = {"before": before, "after": after, "highest": max(values), "limit": max(HACKED, OVER * target)}
     said = mark("the policy stayed near its reference: {highest:.3g} nats at most")
@@ -129,7 +106,7 @@ def lengths(record: Record) -> Check | None:
     """Whether completions become much longer or shorter."""
     if len(record.rows) < 2 * SUSTAINED:
         return None
-    before, after = _ends(record.column("length"))
+    before, after = ends(record.column("length"))
     evidence = {"before": before, "after": after}
     said = mark("the length of the completions held: {before:.3g} tokens at first, {after:.3g} at the end")
     if 1 / TREND <= after / before <= TREND:
@@ -144,7 +121,7 @@ def unended(record: Record) -> Check | None:
     if not record.last("rlhf").get("eos"):
         return None
     values, _ = _over(record, "no_eos", UNENDED)
-    evidence = {"last": _ends(values)[1]}
+    evidence = {"last": ends(values)[1]}
     said = mark("completions end by themselves: {last:.0%} of the last ones were cut")
     if evidence["last"] <= UNENDED:
         return Check("NO-EOS", said, evidence)
@@ -157,11 +134,11 @@ def flat_reward(record: Record) -> Check | None:
     """Whether the reward tells completions apart."""
     values = record.column("reward_std")
     at = sustained([value == 0 for value in values])
-    evidence = {"last": _ends(values)[1]}
+    evidence = {"last": ends(values)[1]}
     said = mark("the reward tells completions apart: its standard deviation was {last:.3g} at the end")
     if at is None:
         return Check("REWARD-FLAT", said, evidence)
-    evidence |= {"step": _step(record, at)}
+    evidence |= {"step": step(record, at)}
     words = mark("from step {step} on every completion got the same reward: there was nothing to learn from it")
     fix = mark("give a reward with steps between, other prompts, or stop: it may be solved")
     return Check("REWARD-FLAT", said, evidence, Finding("REWARD-FLAT", "is", words, evidence, fix))
@@ -170,11 +147,11 @@ def flat_reward(record: Record) -> Check | None:
 def duplicates(record: Record) -> Check | None:
     """Whether the policy says the same again and again."""
     values, at = _over(record, "duplicates", SAME)
-    evidence = {"highest": max(values), "last": _ends(values)[1]}
+    evidence = {"highest": max(values), "last": ends(values)[1]}
     said = mark("completions differ: {last:.0%} of the last ones stood there more than once")
     if at is None:
         return Check("DUPLICATES", said, evidence)
-    evidence |= {"step": _step(record, at)}
+    evidence |= {"step": step(record, at)}
     words = mark(
         "from step {step} on more than half of the completions stood there more than once, {highest:.0%} at most"
     )
