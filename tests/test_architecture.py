@@ -27,6 +27,7 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
+landscape
 optim
 engine
 rules schedule clip
@@ -45,9 +46,10 @@ samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
+KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules", "landscape")
 ENGINE = """
 __init__
+march
 optimizer
 machines averages saved caution
 cpu gpu eager
