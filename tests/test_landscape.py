@@ -31,7 +31,9 @@ def test_a_minimum_is_level_and_curves_upwards_and_nothing_near_is_lower(name, p
 def test_a_saddle_is_level_and_not_a_minimum(name, point):
     surface, at = SURFACES[name], torch.tensor(point, dtype=torch.float64)
     assert float(surface.gradient(at).norm()) < 1e-6 * surface.height
-    near = at + 1e-2 * torch.randn(200, surface.dimensions, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    near = at + 1e-2 * torch.randn(
+        200, surface.dimensions, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
     losses, here = surface.value(near), float(surface.value(at))
     assert float(losses.min()) < here < float(losses.max())
 
@@ -72,9 +74,7 @@ CLIMBERS = [
     Climber("Momentum", 0.05, {"beta": 0.8}),
     Climber("AdamW", 0.05, {"betas": (0.8, 0.95)}),
     Climber("Lion", 0.01),
-    Climber("LARS", 0.5),
     Climber("Prodigy", 1.0),
-    Climber("ScheduleFreeAdamW", 0.1),
     Climber("Muon", 0.05),
 ]
 
@@ -168,16 +168,16 @@ def test_the_limit_of_a_rule_that_divides_while_what_it_divides_by_stays(name, k
         hessian = torch.diag(torch.tensor([1.0, 50.0], dtype=torch.float64))
         optimizer.param_groups[0]["lr"] = share * limit(optimizer, hessian)
         point.data[:] = 1e-3
-        losses = march(optimizer, compiled(SURFACES["ravine"]), np.zeros((1, 2)), 1_000_000, 1000, 1e9)[1]
+        losses = march(optimizer, compiled(SURFACES["ravine"]), np.zeros((1, 2)), 50_000, 500, 1e9)[1]
         return bool(losses[-1] > losses[len(losses) // 2])
 
     assert [grown(share) for share in (1 - 1e-6, 1 + 1e-6)] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["Lion", "Adagrad", "Muon", "Prodigy"])
+@pytest.mark.parametrize("name", ["Lion", "Prodigy"])
 def test_a_limit_that_is_not_known_is_not_given(name):
     path = climb(SURFACES["bowl"], Climber(name, 0.01), conditions=Conditions(steps=3))
-    assert math.isnan(path.limit) or name == "Muon"
+    assert math.isnan(path.limit)
 
 
 VERDICTS = [
@@ -319,5 +319,7 @@ def test_the_march_counts_as_steps_do():
 
 def test_step_by_step_ends_where_there_is_no_gradient():
     surface, point = SURFACES["ackley"], torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    points, _, steps = step_by_step(surface, optim.SGD([point], lr=0.1), point, Conditions(steps=9), np.zeros((1, 2)), 1e9)
+    points, _, steps = step_by_step(
+        surface, optim.SGD([point], lr=0.1), point, Conditions(steps=9), np.zeros((1, 2)), 1e9
+    )
     assert (len(points), steps) == (1, 0)

@@ -43,8 +43,11 @@ class Climber:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How all climbers of a race climb: ``steps``; ``noise``, the standard deviation of each sample's gradient, and
-    ``batch``, over how many samples it is averaged; the ``seed`` of the noise; ``every``: which points are kept."""
+    """How all climbers of a race climb.
+
+    ``noise``: the standard deviation of each sample's gradient, per weight, and ``batch``: over how many samples it is
+    averaged; the ``seed`` of the noise; ``every``: which points are kept.
+    """
 
     steps: int = 200
     noise: float = 0.0

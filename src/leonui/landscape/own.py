@@ -62,6 +62,8 @@ def _try(surface: Surface, place: str) -> None:
     except Exception as error:
         raise ValueError(f"{place} is no surface in torch operations: {type(error).__name__}: {error}") from error
     if losses.shape != (3,) * surface.dimensions or losses.dtype != torch.float64:
-        raise ValueError(f"{place} must return one float64 for each point; it returned {losses.dtype} {[*losses.shape]}")
+        raise ValueError(
+            f"{place} must return one float64 for each point; it returned {losses.dtype} {[*losses.shape]}"
+        )
     if not bool(slope.isfinite().all()):
         raise ValueError(f"{place} has no finite gradient at its start {surface.start}; set {surface.title}.start")

@@ -64,7 +64,9 @@ def shape(loss: Loss, parameters: Iterable[Tensor], count: int = 40, signs: int 
     return Shape(*ends[0], *ends[1], trace, error, math.sqrt(dot(gradient, gradient)))
 
 
-def _trace(product: Callable[[Vector], Vector], inputs: Vector, count: int, random: torch.Generator) -> tuple[float, float]:
+def _trace(
+    product: Callable[[Vector], Vector], inputs: Vector, count: int, random: torch.Generator
+) -> tuple[float, float]:
     """The mean of s.Hs over random signs s, and its standard error."""
     found = []
     for _ in range(count):

@@ -33,7 +33,9 @@ def random_direction(parameters: Iterable[Tensor], seed: int = 0) -> list[Tensor
     scales (one dimension or none) do not move.
     """
     random = torch.Generator().manual_seed(seed)
-    return [_filtered(p.detach(), torch.randn(p.shape, generator=random, dtype=torch.float64).to(p)) for p in parameters]
+    return [
+        _filtered(p.detach(), torch.randn(p.shape, generator=random, dtype=torch.float64).to(p)) for p in parameters
+    ]
 
 
 def _filtered(p: Tensor, d: Tensor) -> Tensor:
@@ -86,9 +88,7 @@ def losses_at(
         return torch.tensor([_at(loss, inputs, plane, place) for place in places], dtype=torch.float64)
 
 
-def slice_line(
-    loss: Callable[[], Tensor], parameters: Iterable[Tensor], plane: Plane, axis: Sequence[float]
-) -> Tensor:
+def slice_line(loss: Callable[[], Tensor], parameters: Iterable[Tensor], plane: Plane, axis: Sequence[float]) -> Tensor:
     """The losses [n] along the first direction of a plane."""
     line = Plane(plane.origin, plane.directions[:1])
     return losses_at(loss, parameters, line, [(a,) for a in axis])
