@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from leonui import optim
-from leonui.landscape import SURFACES, Climber, Conditions, climb, own
+from leonui.landscape import SURFACES, Climber, Conditions, climb, own, train
 from leonui.landscape.climb import step_by_step
 from leonui.landscape.slope import compiled
 
-SMOOTH = [name for name in SURFACES if name != "ackley"]  # which has an edge at its lowest point
+NONE = np.zeros((1, 1))  # data that no surface reads
 
 
 def points_of(kind: str) -> list:
@@ -64,7 +64,7 @@ def test_the_compiled_slope_is_autograds(name):
     random = np.random.default_rng(0)
     for point in random.uniform(low, high, (20, surface.dimensions)):
         at, g = torch.from_numpy(point), np.empty(surface.dimensions)
-        assert slope(point, g) == pytest.approx(float(surface.value(at)), rel=1e-12, abs=1e-12)
+        assert slope(point, g, 0, NONE) == pytest.approx(float(surface.value(at)), rel=1e-12, abs=1e-12)
         assert g == pytest.approx(surface.gradient(at).numpy(), rel=1e-10, abs=1e-10)
 
 
@@ -106,8 +106,8 @@ def test_what_cannot_be_compiled_is_walked_by_step_and_goes_the_same_way():
 @pytest.mark.parametrize(
     ("change", "settings"),
     [
-        ({"lr": 0.02}, {}), ({"settings": {"momentum": 0.5}}, {}), ({}, {"noise": 1.0}), ({}, {"noise": 1.0, "seed": 1}),
-        ({}, {"noise": 1.0, "batch": 4}), ({}, {"steps": 30}),
+        ({"lr": 0.02}, {}), ({"settings": {"momentum": 0.5}}, {}), ({}, {"noise": 1.0}),
+        ({}, {"noise": 1.0, "seed": 1}), ({}, {"noise": 1.0, "batch": 4}), ({}, {"steps": 30}),
     ],
 )  # fmt: skip
 def test_every_setting_matters(change, settings):
@@ -168,7 +168,7 @@ def test_the_limit_of_a_rule_that_divides_while_what_it_divides_by_stays(name, k
         hessian = torch.diag(torch.tensor([1.0, 50.0], dtype=torch.float64))
         optimizer.param_groups[0]["lr"] = share * limit(optimizer, hessian)
         point.data[:] = 1e-3
-        losses = march(optimizer, compiled(SURFACES["ravine"]), np.zeros((1, 2)), 50_000, 500, 1e9)[1]
+        losses = march(optimizer, compiled(SURFACES["ravine"]), NONE, np.zeros((1, 2)), 50_000, 500, 1e9)[1]
         return bool(losses[-1] > losses[len(losses) // 2])
 
     assert [grown(share) for share in (1 - 1e-6, 1 + 1e-6)] == [False, True]
@@ -307,9 +307,9 @@ def test_the_march_counts_as_steps_do():
     optimizer = optim.AdamW([point], lr=0.1)
     begin(optimizer, point)
     slope, none = compiled(SURFACES["bowl"]), np.zeros((1, 2))
-    first = march(optimizer, slope, none, 7, 1, 1e9)
+    first = march(optimizer, slope, NONE, none, 7, 1, 1e9)
     assert (optimizer.steps, first[2], len(first[0])) == (7, 7, 8)
-    march(optimizer, slope, none, 3, 1, 1e9)
+    march(optimizer, slope, NONE, none, 3, 1, 1e9)
     point.grad = torch.zeros_like(point)
     optimizer.step()
     assert optimizer.steps == 11 == int(optimizer.state[point]["step"])
@@ -323,3 +323,58 @@ def test_step_by_step_ends_where_there_is_no_gradient():
         surface, optim.SGD([point], lr=0.1), point, Conditions(steps=9), np.zeros((1, 2)), 1e9
     )
     assert (len(points), steps) == (1, 0)
+
+
+# batches
+
+
+def test_the_slope_of_a_batch_is_autograds():
+    from leonui.landscape import regression
+
+    data, batch = regression.regression(), 7
+    rows = regression._batches(data, batch, 3, seed=1)
+    weights = torch.linspace(-1, 1, 50, dtype=torch.float64, requires_grad=True)
+    block = torch.from_numpy(rows[2]).reshape(batch, 51)
+    loss = (block[:, :-1] @ weights - block[:, -1]).square().mean()
+    (expected,) = torch.autograd.grad(loss, weights)
+    g = np.empty(50)
+    assert regression.slope()(weights.detach().numpy(), g, 2, rows) == pytest.approx(loss.item())
+    assert g == pytest.approx(expected.numpy())
+
+
+def test_the_data_are_the_lessons():
+    from leonui.landscape.regression import regression
+
+    data = regression()
+    assert data.x.shape == (10_000, 50)
+    assert data.loss(data.best).item() == pytest.approx(0.01, rel=0.05)  # the noise's own square
+    weights = torch.randn(3, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert data.losses(weights).tolist() == pytest.approx([data.loss(w).item() for w in weights])
+
+
+def test_a_training_is_what_the_optimizer_does():
+    from leonui.landscape import regression
+
+    found = train(Climber("AdamW", 0.01), 100, budget=2000, keep=100)
+    rows = regression._batches(regression.regression(), 100, 20, seed=0)
+    weights = torch.zeros(50, dtype=torch.float64, requires_grad=True)
+    optimizer = optim.AdamW([weights], lr=0.01)
+    for row in rows:
+        block = torch.from_numpy(row).reshape(100, 51)
+        optimizer.zero_grad()
+        (block[:, :-1] @ weights - block[:, -1]).square().mean().backward()
+        optimizer.step()
+    assert found.points[-1] == pytest.approx(weights.detach().numpy(), rel=1e-9)
+    assert (found.steps, found.seen[-1], found.diverged) == (20, 2000, False)
+
+
+def test_the_same_budget_is_few_large_steps_or_many_small_ones():
+    full, mini, single = (train(Climber("SGD", lr), batch) for lr, batch in ((0.4, 10_000), (0.05, 64), (0.005, 1)))
+    assert (full.steps, mini.steps, single.steps) == (1, 156, 10_000)
+    assert mini.losses[-1] < single.losses[-1] < full.losses[-1] / 100
+    assert full.limit == pytest.approx(0.88, rel=0.05)
+    assert train(Climber("SGD", 0.05), 1).diverged
+    with pytest.raises(ValueError, match="batch=0 is no batch of 10000 samples"):
+        train(Climber("SGD", 0.05), 0)
+    with pytest.raises(ValueError, match="cannot be compiled"):
+        train(Climber("SGD", 0.05, {"clip_norm": 1.0}), 64)

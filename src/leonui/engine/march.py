@@ -27,12 +27,19 @@ def marches(optimizer: Engine) -> bool:
 
 
 def march(
-    optimizer: Engine, slope: Callable[..., float], noise: np.ndarray, steps: int, every: int, bound: float
+    optimizer: Engine,
+    slope: Callable[..., float],
+    data: np.ndarray,
+    noise: np.ndarray,
+    steps: int,
+    every: int = 1,
+    bound: float = np.inf,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Take ``steps`` steps; points, losses, and the step at which it ended.
 
-    The one parameter of the optimizer has shape [n], float64, and a gradient. ``slope`` is compiled: from a point [n]
-    it writes the gradient into its second argument and returns the loss. ``noise`` [k, n] is added to gradients, row
+    The one parameter of the optimizer has shape [n], float64, and a gradient. ``slope(point, gradient, step, data)``
+    is compiled: it writes the gradient [n] of the loss at a point [n], and returns the loss; ``data`` [any, any] is
+    what else it reads. ``noise`` [k, n] is added to gradients, row
     after row, from the beginning again after k steps. Of points [rows, n] and losses [rows] every ``every``-th is
     kept, from the start on. It ends early where the loss is not within ``bound`` of 0 or the gradient is not finite.
     """
@@ -44,7 +51,7 @@ def march(
     path, losses = np.empty((kept, p.size)), np.empty(kept)
     walk = _loop(machine.kernel, bool(machine.graph.reductions))
     count, last = walk(
-        slope, p, g, noise, steps, every, bound, machine.address, rows, machine.lane, machine.ids,
+        slope, p, g, data, noise, steps, every, bound, machine.address, rows, machine.lane, machine.ids,
         machine.nothing.copy(), machine.part, machine.table, machine.seeds, machine.out, path, losses,
     )  # fmt: skip
     optimizer._count = before + last
@@ -70,24 +77,24 @@ from numba import float64, njit, types
 from {name} import numbers, update{", reduce" if reduces else ""}
 
 LINE, PLANE, COUNTS = types.float64[::1], types.float64[:, ::1], types.int64[::1]
-SLOPE = types.FunctionType(float64(LINE, LINE))
+SLOPE = types.FunctionType(float64(LINE, LINE, types.int64, PLANE))
 TABLES = (types.int64[:, ::1], PLANE, COUNTS, types.uint32[::1], PLANE, types.int64[:, ::1], PLANE, types.uint32[::1])
 
 
 @njit(
     types.UniTuple(types.int64, 2)(
-        SLOPE, LINE, LINE, PLANE, types.int64, types.int64, float64, *TABLES, PLANE, PLANE, LINE
+        SLOPE, LINE, LINE, PLANE, PLANE, types.int64, types.int64, float64, *TABLES, PLANE, PLANE, LINE
     ),
     cache=True,
     error_model="numpy",
     nogil=True,
 )
 def march(
-    slope, p, g, noise, steps, every, bound, address, rows, lane, ids, sums, part, table, seeds, out, path, losses
+    slope, p, g, data, noise, steps, every, bound, address, rows, lane, ids, sums, part, table, seeds, out, path, losses
 ):
     kept, t = 0, 0
     for t in range(steps + 1):
-        loss = slope(p, g)
+        loss = slope(p, g, t, data)
         if t % every == 0:
             path[kept], losses[kept] = p, loss
             kept += 1

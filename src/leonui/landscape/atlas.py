@@ -105,7 +105,7 @@ SURFACES: dict[str, Surface] = {
         Surface(
             "monkey",
             mark("Monkey saddle"),
-            mark("Three ways down, the third for the tail; the pass is level in every direction, and there is no floor."),
+            mark("Three ways down, the third for the tail; the pass is level every way, and there is no floor."),
             _monkey, _square(1.6), (1.2, 1e-3), (), ((0.0, 0.0),),
         ),
         Surface(

@@ -110,7 +110,7 @@ def _walk(surface: Surface, optimizer: Engine, point: torch.Tensor, how: Conditi
     bound, noise = TOO_HIGH * surface.height, how.drawn(surface.dimensions)
     slope = _slope(surface) if marches(optimizer) else None
     if slope:
-        return march(optimizer, slope, noise, how.steps, how.every, bound)
+        return march(optimizer, slope, np.zeros((1, 1)), noise, how.steps, how.every, bound)
     return step_by_step(surface, optimizer, point, how, noise, bound)
 
 

@@ -31,7 +31,7 @@ WORDS = {
 
 
 def compiled(surface: Surface) -> Any | None:
-    """A function of (point [n], gradient [n]), both float64, that writes the gradient and returns the loss.
+    """What ``leonui.engine.march`` walks on: it writes the gradient [n] at a point [n], float64, and returns the loss.
 
     None where the formula asks for an operation that has no word here, or reads a value back: such a surface is
     climbed by autograd at every step.
@@ -59,13 +59,13 @@ def _source(surface: Surface) -> str:
 import math
 
 import numpy as np
-from numba import float64, njit
+from numba import float64, int64, njit
 
 inf, nan = np.inf, np.nan
 
 
-@njit(float64(float64[::1], float64[::1]), cache=True, error_model="numpy")
-def slope(p, g):
+@njit(float64(float64[::1], float64[::1], int64, float64[:, ::1]), cache=True, error_model="numpy")
+def slope(p, g, t, data):
 {body}
     return {loss}
 """

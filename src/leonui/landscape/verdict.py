@@ -98,7 +98,7 @@ def _moves(points: np.ndarray, window: float) -> bool:
 
 
 def _bounces(points: np.ndarray, losses: np.ndarray) -> bool:
-    """Whether the last quarter went to and fro: every second step against the one before, or the loss as high as ever."""
+    """Whether the last quarter went to and fro: most steps against the one before, or the loss as high as ever."""
     if len(points) < 4:
         return False
     moves = np.diff(_last_quarter(points), axis=0)
