@@ -27,7 +27,7 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
-ppo
+landscape ppo
 optim
 engine
 rules schedule clip
@@ -46,9 +46,22 @@ samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("ppo", "climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
+KEEPS_HOUSE = (
+    "landscape",
+    "ppo",
+    "climb",
+    "rate",
+    "finder",
+    "doctor",
+    "report",
+    "schedule",
+    "conformance",
+    "optim",
+    "rules",
+)
 ENGINE = """
 __init__
+march
 optimizer
 machines averages saved caution
 cpu gpu eager
