@@ -483,7 +483,7 @@ def test_a_reward_that_cannot_be_used_changes_nothing(reward, error, words):
         (lambda: trainer(Table(torch.zeros(V))), "Table tells no config.hidden_size, so a critic cannot be put on it"),
         (
             lambda: trainer(Mute()).step([[1]]),
-            "Mute gives no hidden_states, so its critic has nothing to judge by; make",
+            "Mute gives no hidden_states, so its critic has nothing to judge by",
         ),
         (lambda: trainer().step([[1], []]), "prompt 1 is empty; begin it with one token at least"),
         (
