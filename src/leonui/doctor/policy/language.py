@@ -170,8 +170,8 @@ def wide_ratio(record: Record) -> Check | None:
     if share <= OFTEN:
         return Check("RATIO-MAX", said, evidence)
     words = mark(
-        "in {share:.0%} of the batches a token became more than {limit:g}x as probable, {highest:.3g}x at most: the steps "
-        "are too large"
+        "in {share:.0%} of the batches a token became more than {limit:g}x as probable, {highest:.3g}x at most: the "
+        "steps are too large"
     )
     fix = mark("lower the learning rate or the number of epochs")
     return Check("RATIO-MAX", said, evidence, Finding("RATIO-MAX", "consistent with", words, evidence, fix))
