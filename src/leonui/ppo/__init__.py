@@ -14,6 +14,7 @@ from leonui.ppo.advantage import normalize as normalize
 from leonui.ppo.divergence import KLTarget as KLTarget
 from leonui.ppo.divergence import exact_kl as exact_kl
 from leonui.ppo.divergence import kl as kl
+from leonui.ppo.health import figures as figures
 from leonui.ppo.objective import Stats as Stats
 from leonui.ppo.objective import clipped_objective as clipped_objective
 from leonui.ppo.objective import value_loss as value_loss

@@ -40,7 +40,10 @@ class Policy(nn.Module):
 
     def score(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """The log-probability of actions (n, ...) at observations (n, inputs), and the entropy there; (n,) each."""
-        out = self.net(observations)
+        return self.judge(self.net(observations), actions)
+
+    def judge(self, out: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, from what the network gave, (n, outputs)."""
         if self.log_std is not None:
             apart = (actions - out) * (-self.log_std).exp()
             constant = 0.5 * math.log(2 * math.pi)
@@ -65,9 +68,12 @@ class Actor:
         ]
         self._tanh = any(isinstance(layer, nn.Tanh) for layer in policy.net)
 
-    def draw(self, observations: Array, chance: np.random.Generator | None) -> Array:
-        """Actions (n, ...) as the policy has them at observations (n, inputs); the most probable where no chance is."""
-        out = self._forward(observations)
+    def draw(self, observations: Array, chance: np.random.Generator | None) -> tuple[Array, Array]:
+        """Actions (n, ...) at observations (n, inputs), and what the network gave; without chance the most probable."""
+        out = self.forward(observations)
+        return self._drawn(out, chance), out
+
+    def _drawn(self, out: Array, chance: np.random.Generator | None) -> Array:
         if self.policy.log_std is not None:
             if chance is not None:
                 deviation = np.exp(self.policy.log_std.detach().numpy())
@@ -79,6 +85,12 @@ class Actor:
         chosen = np.stack([part.argmax(1) for part in parts], 1)
         return chosen if self.policy.kind == "multi" else chosen[:, 0]
 
+    @torch.no_grad()
+    def judged(self, outputs: Array, actions: Array) -> Array:
+        """The log-probabilities (time, n) that actions had when they were drawn from what the network gave."""
+        given, chosen = (torch.from_numpy(x).flatten(0, 1) for x in (outputs, actions))
+        return self.policy.judge(given, chosen)[0].numpy().reshape(outputs.shape[:2])
+
     def fitted(self, actions: Array) -> Array:
         """Actions as the environments take them."""
         if isinstance(self.space, spaces.Box):
@@ -86,7 +98,8 @@ class Actor:
         start = self.space.start if isinstance(self.space, spaces.Discrete | spaces.MultiDiscrete) else 0
         return actions + start if np.any(start) else actions
 
-    def _forward(self, x: Array) -> Array:
+    def forward(self, x: Array) -> Array:
+        """What the network gives, (n, outputs)."""
         for i, (weight, bias) in enumerate(self._layers):
             x = x @ weight.T + bias
             if i < len(self._layers) - 1:

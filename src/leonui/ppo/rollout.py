@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from leonui.ppo.moments import Observations, Returns
+from leonui.ppo.policy import Actor
 from leonui.ppo.worlds import check, finals, mode
 
 Array = np.ndarray
-Draw = Callable[[Array], Array]
 
 
 @dataclass
 class Rollout:
     """What was seen, done and given; arrays (time, environment, ...).
 
-    observations has one row more: those after the last step. ``real`` is False where an environment only began anew
-    and the action counted nothing. ``finals``: by (time, environment), the scaled observation that was reached, where
-    it is not in the next row.
+    observations has one row more: those after the last step. ``acted``: the log-probabilities that the actions
+    were drawn with. ``real`` is False where an environment only began anew and the action counted nothing. ``finals``:
+    by (time, environment), the scaled observation that was reached, where it is not in the next row.
     """
 
     observations: Array
     actions: Array
+    acted: Array
     rewards: Array
     terminated: Array
     truncated: Array
@@ -51,16 +51,16 @@ class Stage:
         self._return, self._length = np.zeros(self.envs.num_envs), np.zeros(self.envs.num_envs, dtype=int)
         self.returns.forget()
 
-    def collect(self, draw: Draw, fitted: Draw, length: int) -> Rollout:
+    def collect(self, actor: Actor, chance: np.random.Generator, length: int) -> Rollout:
         """Walk on for ``length`` steps. Raises FloatingPointError where what is given is not finite."""
         count = self.envs.num_envs
-        seen, acts, finals_ = [self._now], [], {}
+        seen, acts, outs, finals_ = [self._now], [], [], {}
         rewards, real = np.zeros((length, count), np.float32), np.ones((length, count), bool)
         ended, cut = np.zeros((length, count), bool), np.zeros((length, count), bool)
         episodes: list[tuple[float, int]] = []
         for t in range(length):
-            action = draw(self._now)
-            given, reward, terminated, truncated, info = self.envs.step(fitted(action))
+            action, out = actor.draw(self._now, chance)
+            given, reward, terminated, truncated, info = self.envs.step(actor.fitted(action))
             self.steps += count
             given, reward = np.asarray(given), np.asarray(reward, dtype=np.float64)
             check("the observation", given, self.steps)
@@ -75,7 +75,10 @@ class Stage:
             self._now, self._over = self.observed(given), done
             seen.append(self._now)
             acts.append(action)
-        return Rollout(np.stack(seen), np.stack(acts), rewards, ended, cut, real, finals_, episodes)
+            outs.append(out)
+        actions = np.stack(acts)
+        acted = actor.judged(np.stack(outs), actions)
+        return Rollout(np.stack(seen), actions, acted, rewards, ended, cut, real, finals_, episodes)
 
     def _count(self, reward: Array, done: Array, real: Array, episodes: list[tuple[float, int]]) -> None:
         self._return += reward * real

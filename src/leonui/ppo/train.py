@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from leonui.engine import Engine
 from leonui.optim import Adam
 from leonui.ppo.advantage import gae, normalize
 from leonui.ppo.checkpoint import load, save
@@ -21,7 +23,7 @@ from leonui.ppo.objective import clipped_objective, value_loss
 from leonui.ppo.policy import Actor, Policy, critic
 from leonui.ppo.rollout import Rollout, Stage
 from leonui.ppo.settings import Settings, preset
-from leonui.ppo.tally import Tally, explained
+from leonui.ppo.tally import Tally
 from leonui.ppo.worlds import inputs, make
 from leonui.record import Row
 
@@ -65,7 +67,7 @@ class PPO:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.policy, self.critic = Policy(size, space, s.network), critic(size, s.network)
-        self.optimizers: list[torch.optim.Optimizer] = [
+        self.optimizers: list[Engine] = [
             Adam(net.parameters(), lr=s.learn.lr, eps=EPS, clip_norm=s.bound.max_norm)
             for net in (self.policy, self.critic)
         ]
@@ -103,6 +105,21 @@ class PPO:
             tell(row)
         return row
 
+    def about(self) -> Row:
+        """The event that says what kind of run a Record is of."""
+        s, parts = self.settings, self.policy.parts
+        batch = s.collect.envs * s.collect.length
+        return {
+            "event": "ppo",
+            "environment": self.name,
+            "uniform": None if self.policy.kind == "box" else sum(map(math.log, parts)),
+            "dtype": "float32",
+            "target_kl": s.bound.target_kl,
+            "epochs": s.learn.epochs,
+            "minibatches": -(-batch // s.learn.minibatch),
+            "bootstrap": True,
+        }
+
     def evaluate(self, episodes: int = 20, envs: VectorEnv | None = None) -> list[float]:
         """The returns of so many episodes, side by side, of the most probable actions; no moments are learned."""
         envs = envs or make(self.name, episodes)
@@ -110,7 +127,7 @@ class PPO:
         returns, over = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=bool)
         while not over.all():
             rows = np.asarray(given, dtype=np.float32).reshape(len(given), -1)
-            action = self.actor.fitted(self.actor.draw(self.observed.scale(rows), None))
+            action = self.actor.fitted(self.actor.draw(self.observed.scale(rows), None)[0])
             given, reward, terminated, truncated, _ = envs.step(action)
             returns += np.asarray(reward) * ~over
             over |= terminated | truncated
@@ -119,9 +136,7 @@ class PPO:
     # one update
 
     def _collect(self) -> Rollout:
-        return self.stage.collect(
-            lambda seen: self.actor.draw(seen, self._chance), self.actor.fitted, self.settings.collect.length
-        )
+        return self.stage.collect(self.actor, self._chance, self.settings.collect.length)
 
     def _update(self, rollout: Rollout, left: float) -> Row:
         """Learn from a rollout; ``left`` is the share of the training that is still ahead."""
@@ -130,13 +145,13 @@ class PPO:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = s.learn.lr * left
-        tally = Tally(seen["advantage"], rollout)
+        tally = Tally(seen, rollout)
         for part in self._parts(len(seen["old"])):
             if not self._learn({key: x[part] for key, x in seen.items()}, clip, tally):
                 break
         self.updates += 1
         self._episodes.extend(value for value, _ in rollout.episodes)
-        return self._row(rollout, seen, tally, s.learn.lr * left)
+        return self._row(rollout, tally, s.learn.lr * left)
 
     def _parts(self, count: int) -> Iterator[Tensor]:
         """Which samples a step learns from, in each epoch; one alone has no advantage over others."""
@@ -151,7 +166,7 @@ class PPO:
         log_prob, entropy = self.policy.score(part["observations"], part["actions"])
         advantage = normalize(part["advantage"])
         loss, stats = clipped_objective(part["old"], log_prob, advantage, clip)
-        tally.see(stats, entropy.detach())
+        tally.see(part, log_prob, advantage, stats, entropy)
         if s.bound.target_kl is not None and stats.kl.item() > BEYOND * s.bound.target_kl:
             tally.stopped = True
             return False
@@ -162,7 +177,7 @@ class PPO:
         (loss - s.learn.entropy * entropy.mean() + s.learn.value * error).backward()
         for optimizer in self.optimizers:
             optimizer.step()
-        tally.lost(loss.detach(), error.detach())
+        tally.step((loss, error), value - part["value"], *self.optimizers)
         return True
 
     @torch.no_grad()
@@ -183,10 +198,12 @@ class PPO:
         actions = torch.from_numpy(rollout.actions)
         kept = {"observations": seen[:-1][real], "actions": actions[real], "value": value[:-1][real]}
         kept |= {"advantage": advantage.T[real], "returns": returns.T[real]}
+        kept |= {"ended": ended[real], "rewards": rewards[real]}
         kept["old"], _ = self.policy.score(kept["observations"], kept["actions"])
+        kept["acted"] = torch.from_numpy(rollout.acted)[real]
         return kept
 
-    def _row(self, rollout: Rollout, seen: dict[str, Tensor], tally: Tally, lr: float) -> Row:
+    def _row(self, rollout: Rollout, tally: Tally, lr: float) -> Row:
         known = self._episodes
         log_std = self.policy.log_std
         return {
@@ -195,8 +212,7 @@ class PPO:
             "return": sum(known) / len(known) if known else None,
             "episodes": len(rollout.episodes),
             "lr": [lr],
-            "explained_variance": explained(seen["value"], seen["returns"]),
-            **tally.summary(self.optimizers),
+            **tally.summary(),
             **({} if log_std is None else {"std": float(log_std.detach().exp().mean())}),
             **({"observations_cut": self.observed.cut / max(self.observed.seen, 1)} if self.observed.moments else {}),
         }

@@ -29,7 +29,7 @@ def look(record: Record) -> Check | None:
         fix = mark("lower the learning rate or the number of epochs")
         return Check("CLIP", said, evidence, Finding("PPO-CLIP", "consistent with", words, evidence, fix))
     still = settled([clip < STILL_CLIP and kl < STILL_KL for clip, kl in zip(values, kls, strict=False)])
-    if record.last("ppo").get("updates", 2) > 1 and still and sum(still) > STILL * len(still):
+    if _several(record) and still and sum(still) > STILL * len(still):
         evidence |= {"kl": median(kls), "share": sum(still) / len(still)}
         words = mark(
             "the policy hardly moves: KL {kl:.2g} nats in the median, nothing clipped in {share:.0%} of updates"
@@ -37,6 +37,12 @@ def look(record: Record) -> Check | None:
         fix = mark("raise the learning rate; look whether the critic's gradient crowds out the policy's")
         return Check("CLIP", said, evidence, Finding("PPO-CLIP", "consistent with", words, evidence, fix))
     return Check("CLIP", said, evidence)
+
+
+def _several(record: Record) -> bool:
+    """Whether a batch is learned from in more than one step."""
+    about = record.last("ppo")
+    return about.get("epochs", 2) * about.get("minibatches", 1) > 1
 
 
 def look_ess(record: Record) -> Check | None:

@@ -10,9 +10,10 @@ from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.words import mark
 
-WORSE = -1.0  # explained variance: worse by this than the mean of the returns
+BROKEN, WORSE = -1.0, -0.2  # explained variance: 0 is that of a constant, some -0.1 that of chance
 END = 1e-3  # of the returns' deviation
-CROWDED = 100.0  # times the policy's gradient
+STILL = 1e-6  # of the returns' deviation: rounding
+CROWDED = 1000.0  # times the policy's gradient
 
 
 def look(record: Record) -> Check | None:
@@ -23,11 +24,11 @@ def look(record: Record) -> Check | None:
     evidence = {"median": median(settled(values)), "lowest": min(settled(values))}
     said = mark("the critic predicts the returns: explained variance {median:.2g} in the median")
     fix = mark("look at the critic's learning rate, its targets, the mask of what is learned from; scale the returns")
-    if moved and not any(moved):
+    if moved and max(moved) <= STILL:
         words = mark("the critic stands still: no update changed what it predicts")
         fix = mark("hand the critic's parameters to an optimizer, and let its loss into backward()")
         return Check("VALUE", said, evidence, Finding("PPO-VALUE", "is", words, evidence, fix))
-    for limit, kind in ((WORSE, "is"), (0.0, "consistent with")):
+    for limit, kind in ((BROKEN, "is"), (WORSE, "consistent with")):
         at = sustained([not value >= limit for value in values])
         if at is not None:
             evidence |= {"step": step(record, at), "limit": limit}
@@ -72,10 +73,8 @@ def look_limit(record: Record) -> Check | None:
 
 def look_shared(record: Record) -> Check | None:
     """Whether the critic's gradient leaves room for the policy's, where they share weights."""
-    pairs = [
-        (row["grad_value"], row["grad_policy"]) for row in record.rows if row.get("shared") and "grad_value" in row
-    ]
-    ratios = [value / policy for value, policy in pairs if policy]
+    policy, value = column(record, "shared_policy"), column(record, "shared_value")
+    ratios = [theirs / own for own, theirs in zip(policy, value, strict=False) if own]
     if not ratios:
         return None
     evidence = {"times": median(ratios), "limit": CROWDED}
@@ -94,8 +93,8 @@ FAULT = Fault(
     About(
         mark("The critic predicts worse than a constant would, or does not learn at all."),
         mark(
-            "Explained variance, 1 - var(returns - values) / var(returns): below 0 in five updates in a row after the "
-            "first tenth of the run; or values that no update changes."
+            "Explained variance, 1 - var(returns - values) / var(returns): below -0.2 in five updates in a row after "
+            "the first tenth of the run; or values that no update changes."
         ),
         mark("About 0 is usual at the beginning, and where all states are worth the same."),
         mark("Look at the critic's learning rate and targets; scale the returns."),
@@ -118,7 +117,7 @@ SHARED = Fault(
     "PPO-SHARED",
     About(
         mark("Policy and critic share weights, and the critic's gradient is so large that the policy's is lost in it."),
-        mark("The norms of both gradients in the shared weights, each alone: a hundredfold in the median."),
+        mark("The norms of both gradients in the shared weights, each alone: a thousandfold in the median."),
         mark("Separate networks: there a critic with a large gradient does no harm, if each is clipped alone."),
         mark("Scale the rewards, lower the critic's weight in the loss, clip both apart, or use separate networks."),
     ),

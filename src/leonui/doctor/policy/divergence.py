@@ -39,10 +39,11 @@ def look(record: Record) -> Check | None:
 
 def look_stop(record: Record) -> Check | None:
     """Whether the bound on the KL ends updates now and then, neither at once nor never."""
-    target, stops, epochs = record.last("ppo").get("target_kl"), column(record, "stopped"), column(record, "epochs")
+    about, stops, done = record.last("ppo"), column(record, "stopped"), column(record, "minibatches")
+    target, epoch = about.get("target_kl"), about.get("minibatches", 0)
     if not target or not stops:
         return None
-    early = sum(stop and epoch == 1 for stop, epoch in zip(stops, epochs, strict=True)) / len(stops)
+    early = sum(stop and count < epoch for stop, count in zip(stops, done, strict=False)) / len(stops)
     usual = median(settled(column(record, "kl")) or [target])
     evidence = {"target": target, "share": early, "kl": usual, "count": round(sum(stops))}
     said = mark("the bound on the KL, {target}, ended {count} updates early, {share:.0%} of all in their first epoch")
