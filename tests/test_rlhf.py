@@ -55,6 +55,13 @@ class Reader(nn.Module):
         return SimpleNamespace(logits=3 * self.head(x), hidden_states=(x,))
 
 
+class Mute(Reader):
+    """A model that keeps its hidden states to itself."""
+
+    def forward(self, *given, **named):
+        return SimpleNamespace(logits=super().forward(*given, **named).logits, hidden_states=None)
+
+
 def reader(seed=0, **settings):
     torch.manual_seed(seed)
     return Reader(**settings)
@@ -474,6 +481,10 @@ def test_a_reward_that_cannot_be_used_changes_nothing(reward, error, words):
             "and would rescale beta=0.3 of KLPenalty('exact') in the loss",
         ),
         (lambda: trainer(Table(torch.zeros(V))), "Table tells no config.hidden_size, so a critic cannot be put on it"),
+        (
+            lambda: trainer(Mute()).step([[1]]),
+            "Mute gives no hidden_states, so its critic has nothing to judge by",
+        ),
         (lambda: trainer().step([[1], []]), "prompt 1 is empty; begin it with one token at least"),
         (
             lambda: trainer().step([[1], [2] * 19]),

@@ -249,7 +249,7 @@ def late(value, other, begin=20):
         ("NO-EOS", {"no_eos": 0.4}, {"no_eos": 1.0, "settings": {"eos": []}}),
         ("REWARD-FLAT", {"reward_std": late(0.0, 0.2)}, {"reward_std": lambda at: 0.2 * (at % 5 == 0)}),
         ("DUPLICATES", {"duplicates": late(0.6, 0.1)}, {"duplicates": 0.5}),
-        ("RATIO-MAX", {"ratio_max": late(11.0, 1.0, 39)}, {"ratio_max": 9.0}),
+        ("RATIO-MAX", {"ratio_max": late(11.0, 1.0, 35)}, {"ratio_max": late(11.0, 1.0, 36)}),
         ("ENTROPY-NEGATIVE", {"entropy": late(-0.1, 1.0, 39)}, {"entropy": 0.0}),
     ],
 )  # fmt: skip

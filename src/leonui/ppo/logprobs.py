@@ -50,8 +50,18 @@ def logprobs(
     out = model(input_ids=tokens, attention_mask=mask, position_ids=positions(mask), use_cache=False, **asked)
     logits = widened(out.logits[:, -length - 1 : -1], temperature)
     chosen = logits.gather(2, tokens[:, -length:, None]).squeeze(2)
-    value = head(out.hidden_states[-1][:, -length - 1 : -1]).squeeze(2).to(logits.dtype) if head else None
+    value = head(_last_hidden(model, out)[:, -length - 1 : -1]).squeeze(2).to(logits.dtype) if head else None
     return Scored(chosen - logits.logsumexp(2), logits, value)
+
+
+def _last_hidden(model: Any, out: Any) -> Tensor:
+    states = getattr(out, "hidden_states", None)
+    if not states:  # seen of a transformers model that was unpickled whole
+        raise ValueError(
+            f"{type(model).__name__} gives no hidden_states, so its critic has nothing to judge by; "
+            'make the model anew and load its state_dict, or use Advantage("rloo"), which needs no critic'
+        )
+    return states[-1]
 
 
 def entropy(logits: Tensor) -> Tensor:

@@ -85,6 +85,12 @@ class Actor:
         chosen = np.stack([part.argmax(1) for part in parts], 1)
         return chosen if self.policy.kind == "multi" else chosen[:, 0]
 
+    @torch.no_grad()
+    def judged(self, outputs: Array, actions: Array) -> Array:
+        """The log-probabilities (time, n) that actions had when they were drawn from what the network gave."""
+        given, chosen = (torch.from_numpy(x).flatten(0, 1) for x in (outputs, actions))
+        return self.policy.judge(given, chosen)[0].numpy().reshape(outputs.shape[:2])
+
     def fitted(self, actions: Array) -> Array:
         """Actions as the environments take them."""
         if isinstance(self.space, spaces.Box):

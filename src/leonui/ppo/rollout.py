@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
-from torch import Tensor
 
 from leonui.ppo.moments import Observations, Returns
+from leonui.ppo.policy import Actor
 from leonui.ppo.worlds import check, finals, mode
 
 Array = np.ndarray
-Draw = Callable[[Array], tuple[Array, Array]]
-Fit = Callable[[Array], Array]
 
 
 @dataclass
 class Rollout:
     """What was seen, done and given; arrays (time, environment, ...).
 
-    observations has one row more: those after the last step. ``outputs``: of the network, from which actions were
-    drawn; ``acted``: the log-probabilities that they were drawn with. ``real`` is False where an environment only began
-    anew and the action counted nothing. ``finals``: by (time, environment), the scaled observation that was reached,
-    where it is not in the next row.
+    observations has one row more: those after the last step. ``acted``: the log-probabilities that the actions
+    were drawn with. ``real`` is False where an environment only began anew and the action counted nothing. ``finals``:
+    by (time, environment), the scaled observation that was reached, where it is not in the next row.
     """
 
     observations: Array
     actions: Array
-    outputs: Array
+    acted: Array
     rewards: Array
     terminated: Array
     truncated: Array
     real: Array
     finals: dict[tuple[int, int], Array]
-    acted: Tensor = field(default_factory=lambda: torch.zeros(0))
+    episodes: list[tuple[float, int]] = field(default_factory=list)
 
 
 class Stage:
@@ -56,16 +51,16 @@ class Stage:
         self._return, self._length = np.zeros(self.envs.num_envs), np.zeros(self.envs.num_envs, dtype=int)
         self.returns.forget()
 
-    def collect(self, draw: Draw, fitted: Fit, length: int) -> Rollout:
+    def collect(self, actor: Actor, chance: np.random.Generator, length: int) -> Rollout:
         """Walk on for ``length`` steps. Raises FloatingPointError where what is given is not finite."""
         count = self.envs.num_envs
         seen, acts, outs, finals_ = [self._now], [], [], {}
         rewards, real = np.zeros((length, count), np.float32), np.ones((length, count), bool)
         ended, cut = np.zeros((length, count), bool), np.zeros((length, count), bool)
-        self.episodes: list[tuple[float, int]] = []  # that end on this way: their returns and lengths
+        episodes: list[tuple[float, int]] = []
         for t in range(length):
-            action, out = draw(self._now)
-            given, reward, terminated, truncated, info = self.envs.step(fitted(action))
+            action, out = actor.draw(self._now, chance)
+            given, reward, terminated, truncated, info = self.envs.step(actor.fitted(action))
             self.steps += count
             given, reward = np.asarray(given), np.asarray(reward, dtype=np.float64)
             check("the observation", given, self.steps)
@@ -73,7 +68,7 @@ class Stage:
             done = terminated | truncated
             if self._next_step:
                 real[t] = ~self._over
-            self._count(reward, done, real[t])
+            self._count(reward, done, real[t], episodes)
             for i, final in ({} if self._next_step else finals(info, done)).items():
                 finals_[t, i] = self.observed.scale(final.astype(np.float32).reshape(1, -1))[0]
             rewards[t], ended[t], cut[t] = self.returns(reward, done), terminated, truncated
@@ -81,12 +76,14 @@ class Stage:
             seen.append(self._now)
             acts.append(action)
             outs.append(out)
-        return Rollout(np.stack(seen), np.stack(acts), np.stack(outs), rewards, ended, cut, real, finals_)
+        actions = np.stack(acts)
+        acted = actor.judged(np.stack(outs), actions)
+        return Rollout(np.stack(seen), actions, acted, rewards, ended, cut, real, finals_, episodes)
 
-    def _count(self, reward: Array, done: Array, real: Array) -> None:
+    def _count(self, reward: Array, done: Array, real: Array, episodes: list[tuple[float, int]]) -> None:
         self._return += reward * real
         self._length += real
         over = done & real
         if over.any():
-            self.episodes += zip(self._return[over].tolist(), self._length[over].tolist(), strict=True)
+            episodes += zip(self._return[over].tolist(), self._length[over].tolist(), strict=True)
             self._return[over], self._length[over] = 0.0, 0

@@ -14,6 +14,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from leonui.engine import Engine
 from leonui.optim import Adam
 from leonui.ppo.advantage import gae, normalize
 from leonui.ppo.checkpoint import load, save
@@ -66,7 +67,7 @@ class PPO:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.policy, self.critic = Policy(size, space, s.network), critic(size, s.network)
-        self.optimizers: list[Adam] = [
+        self.optimizers: list[Engine] = [
             Adam(net.parameters(), lr=s.learn.lr, eps=EPS, clip_norm=s.bound.max_norm)
             for net in (self.policy, self.critic)
         ]
@@ -135,13 +136,7 @@ class PPO:
     # one update
 
     def _collect(self) -> Rollout:
-        rollout = self.stage.collect(
-            lambda seen: self.actor.draw(seen, self._chance), self.actor.fitted, self.settings.collect.length
-        )
-        with torch.no_grad():
-            given, actions = (torch.from_numpy(x).flatten(0, 1) for x in (rollout.outputs, rollout.actions))
-            rollout.acted = self.policy.judge(given, actions)[0].view(rollout.real.shape)
-        return rollout
+        return self.stage.collect(self.actor, self._chance, self.settings.collect.length)
 
     def _update(self, rollout: Rollout, left: float) -> Row:
         """Learn from a rollout; ``left`` is the share of the training that is still ahead."""
@@ -155,7 +150,7 @@ class PPO:
             if not self._learn({key: x[part] for key, x in seen.items()}, clip, tally):
                 break
         self.updates += 1
-        self._episodes.extend(value for value, _ in self.stage.episodes)
+        self._episodes.extend(value for value, _ in rollout.episodes)
         return self._row(rollout, tally, s.learn.lr * left)
 
     def _parts(self, count: int) -> Iterator[Tensor]:
@@ -205,7 +200,7 @@ class PPO:
         kept |= {"advantage": advantage.T[real], "returns": returns.T[real]}
         kept |= {"ended": ended[real], "rewards": rewards[real]}
         kept["old"], _ = self.policy.score(kept["observations"], kept["actions"])
-        kept["acted"] = rollout.acted[real]
+        kept["acted"] = torch.from_numpy(rollout.acted)[real]
         return kept
 
     def _row(self, rollout: Rollout, tally: Tally, lr: float) -> Row:
@@ -215,7 +210,7 @@ class PPO:
             "step": self.steps,
             "update": self.updates,
             "return": sum(known) / len(known) if known else None,
-            "episodes": len(self.stage.episodes),
+            "episodes": len(rollout.episodes),
             "lr": [lr],
             **tally.summary(),
             **({} if log_std is None else {"std": float(log_std.detach().exp().mean())}),

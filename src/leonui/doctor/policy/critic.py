@@ -10,7 +10,7 @@ from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.words import mark
 
-WORSE = -1.0  # explained variance: worse by this than the mean of the returns
+BROKEN, WORSE = -1.0, -0.2  # explained variance: 0 is that of a constant, some -0.1 that of chance
 END = 1e-3  # of the returns' deviation
 STILL = 1e-6  # of the returns' deviation: rounding
 CROWDED = 1000.0  # times the policy's gradient
@@ -28,7 +28,7 @@ def look(record: Record) -> Check | None:
         words = mark("the critic stands still: no update changed what it predicts")
         fix = mark("hand the critic's parameters to an optimizer, and let its loss into backward()")
         return Check("VALUE", said, evidence, Finding("PPO-VALUE", "is", words, evidence, fix))
-    for limit, kind in ((WORSE, "is"), (0.0, "consistent with")):
+    for limit, kind in ((BROKEN, "is"), (WORSE, "consistent with")):
         at = sustained([not value >= limit for value in values])
         if at is not None:
             evidence |= {"step": step(record, at), "limit": limit}
@@ -93,8 +93,8 @@ FAULT = Fault(
     About(
         mark("The critic predicts worse than a constant would, or does not learn at all."),
         mark(
-            "Explained variance, 1 - var(returns - values) / var(returns): below 0 in five updates in a row after the "
-            "first tenth of the run; or values that no update changes."
+            "Explained variance, 1 - var(returns - values) / var(returns): below -0.2 in five updates in a row after "
+            "the first tenth of the run; or values that no update changes."
         ),
         mark("About 0 is usual at the beginning, and where all states are worth the same."),
         mark("Look at the critic's learning rate and targets; scale the returns."),

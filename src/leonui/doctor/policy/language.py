@@ -20,7 +20,7 @@ OVER = 2.0  # times the target
 HACKED = 10.0  # nats
 TREND = 2.0  # times the length
 UNENDED, SAME = 0.3, 0.5  # of the completions
-LARGEST = 10.0  # a ratio
+LARGEST, OFTEN = 10.0, 0.1  # a ratio; in this share of the rows, for one token of a million says little
 
 
 def judge_language(record: Record) -> list[Check]:
@@ -162,11 +162,17 @@ def duplicates(record: Record) -> Check | None:
 def wide_ratio(record: Record) -> Check | None:
     """Whether the policy moves too far within one batch."""
     values = record.column("ratio_max")
-    evidence = {"highest": max(values)}
-    said = mark("no token's probability rose more than {highest:.3g}x within a batch")
-    if evidence["highest"] <= LARGEST:
+    share = sum(value > LARGEST for value in values) / len(values)
+    evidence = {"highest": max(values), "share": share, "limit": LARGEST}
+    said = mark(
+        "tokens became at most {highest:.3g}x as probable within a batch, above {limit:g}x in {share:.0%} of them"
+    )
+    if share <= OFTEN:
         return Check("RATIO-MAX", said, evidence)
-    words = mark("a token became {highest:.3g}x as probable within one batch: the steps are too large")
+    words = mark(
+        "in {share:.0%} of the batches a token became more than {limit:g}x as probable, {highest:.3g}x at most: the "
+        "steps are too large"
+    )
     fix = mark("lower the learning rate or the number of epochs")
     return Check("RATIO-MAX", said, evidence, Finding("RATIO-MAX", "consistent with", words, evidence, fix))
 
