@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "leonui"
 STAIRCASE = """
 __main__
 cli
-doctor_command rlhf_command
-command doctor_terminal rlhf_terminal
+doctor_command ppo_command rlhf_command
+command doctor_terminal ppo_terminal rlhf_terminal
 preview terminal
 picture
 climb rate

@@ -32,6 +32,10 @@ def load(path: Path) -> dict[str, Any]:
     raw = file.read_bytes()
     if hashlib.sha256(raw[32:]).digest() != raw[:32]:
         before = file.with_name(BEFORE)
-        offer = f"the one before it is {before}: --resume {before}" if before.exists() and before != file else ""
+        offer = (
+            f"the one before it is {before}: move it to {file} to go on from it"
+            if before.exists() and before != file
+            else ""
+        )
         raise ValueError(f"the checkpoint {file} is cut short or damaged; {offer or 'there is none before it'}")
     return torch.load(io.BytesIO(raw[32:]), map_location="cpu", weights_only=True)

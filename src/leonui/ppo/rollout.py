@@ -40,7 +40,7 @@ class Stage:
     def __init__(self, envs: VectorEnv, observed: Observations, returns: Returns):
         self.envs, self.observed, self.returns = envs, observed, returns
         self._next_step = mode(envs) is AutoresetMode.NEXT_STEP
-        self.steps = 0
+        self.steps, self.begun = 0, False
 
     def begin(self, seed: int | None) -> None:
         """All environments begin anew."""
@@ -50,6 +50,7 @@ class Stage:
         self._over = np.zeros(self.envs.num_envs, dtype=bool)
         self._return, self._length = np.zeros(self.envs.num_envs), np.zeros(self.envs.num_envs, dtype=int)
         self.returns.forget()
+        self.begun = True
 
     def collect(self, actor: Actor, chance: np.random.Generator, length: int) -> Rollout:
         """Walk on for ``length`` steps. Raises FloatingPointError where what is given is not finite."""

@@ -83,6 +83,9 @@ class Settings:
         known, every = self.flat(), self.flat() | dict(numbers)
         if unknown := sorted(set(every) - set(known)):
             raise ValueError(f"PPO has no setting {unknown[0]!r}; it has {', '.join(known)}")
+        for name, value in numbers.items():
+            if isinstance(value, str) != isinstance(known[name], str):
+                raise ValueError(f"{name}={value!r} cannot be; it is {known[name]!r} by default, give another such")
         parts = {part.name: type(getattr(self, part.name)) for part in fields(self)}
         return Settings(**{name: kind(**{f.name: every[f.name] for f in fields(kind)}) for name, kind in parts.items()})
 

@@ -89,14 +89,14 @@ class PPO:
         between = -(-EVERY // self.settings.collect.length)
         began, before = time.perf_counter(), self.steps
         while self.steps + batch <= total or not self.updates:
-            if self.updates % between == 0:
-                self._checkpoint()
+            if self.updates % between == 0 or not self.stage.begun:
+                self.checkpoint()
                 self.stage.begin(self.seed * 1_000_003 + self.updates)
             left = 1 - self.steps / total if self.settings.learn.annealed else 1.0
             row = self._update(self._collect(), left)
             row["speed"] = (self.steps - before) / (time.perf_counter() - began)
             yield row
-        self._checkpoint()
+        self.checkpoint()
 
     def train(self, total: int, tell: Callable[[Row], None] = lambda row: None) -> Row:
         """Train until ``total`` steps have been made, and return what the last update measured."""
@@ -126,12 +126,15 @@ class PPO:
         given, _ = envs.reset(seed=self.seed + 1)
         returns, over = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=bool)
         while not over.all():
-            rows = np.asarray(given, dtype=np.float32).reshape(len(given), -1)
-            action = self.actor.fitted(self.actor.draw(self.observed.scale(rows), None)[0])
-            given, reward, terminated, truncated, _ = envs.step(action)
+            given, reward, terminated, truncated, _ = envs.step(self.act(given))
             returns += np.asarray(reward) * ~over
             over |= terminated | truncated
         return returns.tolist()
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """The most probable actions (n, ...) at observations (n, ...), as environments give and take them."""
+        rows = np.asarray(observations, dtype=np.float32).reshape(len(observations), -1)
+        return self.actor.fitted(self.actor.draw(self.observed.scale(rows), None)[0])
 
     # one update
 
@@ -262,6 +265,7 @@ class PPO:
         trainer.load_state_dict(state)
         return trainer
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Keep the state, where there is a folder and anything to keep."""
         if self.folder and self.updates:
             save(self.folder, self.state_dict())
