@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "leonui"
 STAIRCASE = """
 __main__
 cli
-doctor_command ppo_command
-command doctor_terminal ppo_terminal
+doctor_command ppo_command rlhf_command
+command doctor_terminal ppo_terminal rlhf_terminal
 preview terminal
 picture
 climb rate
@@ -27,7 +27,7 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
-ppo
+landscape ppo
 optim
 engine
 rules schedule clip
@@ -46,9 +46,22 @@ samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("ppo", "climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules")
+KEEPS_HOUSE = (
+    "landscape",
+    "ppo",
+    "climb",
+    "rate",
+    "finder",
+    "doctor",
+    "report",
+    "schedule",
+    "conformance",
+    "optim",
+    "rules",
+)
 ENGINE = """
 __init__
+march
 optimizer
 machines averages saved caution
 cpu gpu eager

@@ -40,7 +40,7 @@ SPECTRA = [(100.0, 2.0, 1.0, 0.5), (30.0, 1.0, -2.0), (1e-4, 1e-6), (7.0,), (5.0
         (lambda p: torch.optim.SGD(p, lr=0.1), 2.0),
         (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), 3.8),
         (lambda p: leonui.optim.SGD(p, lr=0.1, momentum=0.5), 3.0),
-        (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True), math.nan),  # not known
+        (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True), 3.8 / 2.8),
         (lambda p: torch.optim.Adam(p, lr=0.1), math.nan),  # no second moments yet
         (lambda p: torch.optim.Adagrad(p, lr=0.1), math.nan),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leonui.doctor.ending import too_short, trouble
-from leonui.doctor.faults import shard
+from leonui.doctor.faults import shard, sign
 from leonui.doctor.first import first_checks
 from leonui.finding import CLASSES, Check, Finding
 from leonui.record import Record, encode
@@ -285,3 +285,13 @@ def test_ranks_with_the_same_samples(ours, others, found):
     if found:
         assert (check.finding.file, check.finding.line) == ("train.py", 7)
         assert f"all {len(others) + 1} processes" in check.say("en")
+
+
+@pytest.mark.parametrize(
+    ("negated", "numbers", "calls", "found"),
+    [(30, 30, 30, True), (10, 10, 30, True), (4, 10, 30, False), (0, 0, 9, False)],
+)
+def test_losses_that_are_no_numbers_say_nothing_of_the_sign(negated, numbers, calls, found):
+    losses = {"function": "mse_loss", "place": "train.py:7", "calls": calls, "numbers": numbers, "negated": negated}
+    check = sign.look(Record(events=[{"event": "end", "losses": losses}]))
+    assert bool(check.finding) == found

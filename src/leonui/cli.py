@@ -136,6 +136,28 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 
 
 @cli.command()
+@click.argument("target", required=False, metavar="[FILE|MODULE:FUNCTION]")
+@click.option("--steps", type=click.IntRange(1), default=60, show_default=True, help="Iterations.")
+@click.option("--kl", type=click.FloatRange(0, min_open=True), metavar="NATS", help="The KL of a completion to hold.")
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def rlhf(ctx: click.Context, target: str | None, **options: Any) -> None:
+    """Teach a language model by a reward, and keep it near to what it was.
+
+    FILE defines model, prompts and reward, with a tokenizer for texts, or a function job() that returns them in a dict.
+    Without one it runs the bundled example: a small model learns to write Python that parses.
+
+    \b
+      leonui rlhf train.py --kl 6
+    """
+    from leonui.rlhf_command import run_rlhf
+
+    ctx.exit(run_rlhf(target or _example("rlhf_stdlib.py"), **options))
+
+
+@cli.command()
 @click.argument("environment", required=False)
 @click.option("--steps", type=click.IntRange(1), help="Steps of the environment; default: as published, or a million.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings, one a core.")
@@ -158,7 +180,6 @@ def ppo(ctx: click.Context, environment: str | None, **options: Any) -> None:
 
     \b
       leonui ppo CartPole-v1 --seeds 5
-      leonui ppo --play last
     """
     from leonui.ppo_command import run_ppo
 
@@ -270,10 +291,10 @@ def _argv(program: tuple[str, ...], module: str | None) -> list[str]:
     return ["-m", module, *program] if module else list(program)
 
 
-def _example() -> str:
+def _example(name: str = "digits_mlp.py") -> str:
     here = Path(__file__).parent
     places = (here / "examples", here.parents[1] / "examples")
-    script = next(place for place in places if place.is_dir()) / "digits_mlp.py"
+    script = next(place for place in places if place.is_dir()) / name
     return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
 
 

@@ -141,6 +141,12 @@ def ending(record: Record) -> tuple[float, ...]:
     return tuple(last) if last and all(map(math.isfinite, last)) else ()
 
 
+def climbed(record: Record) -> bool:
+    """Whether a run's last loss that is a number is not below its first."""
+    numbers = [loss for loss in record.losses() if math.isfinite(loss)]
+    return bool(numbers) and numbers[-1] >= numbers[0]
+
+
 def surely(before: tuple[float, ...], after: tuple[float, ...]) -> tuple[float, tuple[float, float]]:
     """The mean by which ``after`` is lower, batch by batch, and its 95% interval."""
     apart = [a - b for a, b in zip(before, after, strict=False)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from leonui.doctor import gain
-from leonui.doctor.case import AS_IT_IS, Case, ending
+from leonui.doctor.case import AS_IT_IS, Case, climbed, ending
 from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicions
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
@@ -138,7 +138,7 @@ class Visit:
                 self._prove(found, tried)
         if self.findings:
             return
-        if not ending(self.case.record):
+        if not ending(self.case.record) and climbed(self.case.record):
             self._prove_broken(tried)
         if not unlearned(self.case) and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)

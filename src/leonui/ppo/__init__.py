@@ -1,6 +1,6 @@
 """Constrained optimisation: more reward, within a bound on how far a policy moves. PPO, classic and RLHF.
 
-The functions are pure and know masks; ``PPO`` trains on environments.
+The functions are pure and know masks; ``PPO`` trains on environments, ``RLHF`` language models.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from leonui.ppo.health import figures as figures
 from leonui.ppo.objective import Stats as Stats
 from leonui.ppo.objective import clipped_objective as clipped_objective
 from leonui.ppo.objective import value_loss as value_loss
+from leonui.ppo.rlhf import RLHF as RLHF
+from leonui.ppo.rlhf_settings import Advantage as Advantage
+from leonui.ppo.rlhf_settings import KLPenalty as KLPenalty
+from leonui.ppo.rlhf_settings import Sampling as Sampling
+from leonui.ppo.rlhf_settings import Update as Update
 from leonui.ppo.settings import PRESETS as PRESETS
 from leonui.ppo.settings import Settings as Settings
 

@@ -63,8 +63,8 @@ FAULT = Fault(
     About(
         mark("An update takes the policy so far that the samples do not speak for the new one."),
         mark(
-            "The KL between the policies before and after (k3, the mean over an update's last epoch) is above 0.03 nats "
-            "in a tenth of the updates, or once above 0.2 or no number."
+            "The KL between the policies before and after (k3, the mean over an update's last epoch) is above 0.03 "
+            "nats in a tenth of the updates, or once above 0.2 or no number."
         ),
         mark("Many epochs on easy tasks: the return may rise all the same."),
         mark("Lower the learning rate or the number of epochs, or set target_kl=0.015."),
