@@ -40,7 +40,7 @@ class Tally:
     def step(self, losses: tuple[Tensor, Tensor], moved: Tensor, actor: Engine, critic: Engine) -> None:
         """A minibatch was learned from: its losses, how far its values had moved until then, and the gradients."""
         self._losses.append((losses[0].detach(), losses[1].detach()))
-        self._moved = moved.detach().abs().mean()
+        self._moved = moved.detach()
         norm = actor.stats.grad_norm
         self._steps.append((norm, critic.stats.grad_norm, float(actor.stats.clip_factor < 1)))
 
@@ -59,7 +59,7 @@ class Tally:
             "entropy": torch.stack(self._entropies).mean().item(),
             "policy_loss": losses[0],
             "value_loss": losses[1],
-            "value_moved": self._moved.item() / max(deviation(self._seen["returns"]).item(), 1e-8),
+            "value_moved": self._moved.abs().mean().item() / max(deviation(self._seen["returns"]).item(), 1e-8),
             **dict(zip(("grad_policy", "grad_value", "grad_clipped"), steps, strict=True)),
             **self._before(),
             **ends(self._rollout, self._seen),

@@ -30,6 +30,7 @@ from leonui.record import Row
 RECENT = 100  # episodes over which the return is told
 EVERY = 10_000  # steps of each environment between checkpoints: after one, all begin anew, as in a run that resumes
 BEYOND = 1.5  # times the target that a KL may be
+LEARNED = ("observations", "actions", "old", "advantage", "value", "returns")
 EPS = 1e-5  # of Adam, as in OpenAI's baselines
 
 
@@ -149,8 +150,9 @@ class PPO:
             for group in one.param_groups:
                 group["lr"] = s.learn.lr * left
         tally = Tally(seen, rollout)
+        learned = {key: seen[key] for key in LEARNED}
         for part in self._parts(len(seen["old"])):
-            if not self._learn({key: x[part] for key, x in seen.items()}, clip, tally):
+            if not self._learn({key: x[part] for key, x in learned.items()}, clip, tally):
                 break
         self.updates += 1
         self._episodes.extend(value for value, _ in rollout.episodes)
