@@ -278,4 +278,5 @@ def optimizer(name: str, net: nn.Module, **options: Any) -> Engine:
     made = getattr(optim, name, None)
     if not (isinstance(made, type) and issubclass(made, Engine)):
         raise ValueError(f"optimizer={name!r} is none of leonui.optim; leonui optimizers lists them")
-    return made(net.parameters(), **options, **({"eps": EPS} if name in ("Adam", "AdamW") else {}))
+    settings: dict[str, Any] = options | ({"eps": EPS} if name in ("Adam", "AdamW") else {})
+    return made(net.parameters(), **settings)
