@@ -17,8 +17,9 @@ __main__
 cli
 command
 preview terminal
-climb rate
+climb rate survey
 conformance doctor finder report
+trial.walk
 trial.live trial.runner trial.inject trial.judge
 trial.camp trial.trial trial.probe trial.recipe
 trial.snapshot
@@ -35,7 +36,7 @@ record words machine range_test patch
 PROBE = """
 __init__
 probe
-hooks meter
+hooks meter track
 exam act
 look moved modes losses treat
 flow culprit aligned bounds one_batch
@@ -52,6 +53,7 @@ KEEPS_HOUSE = (
     "ppo",
     "climb",
     "rate",
+    "survey",
     "finder",
     "doctor",
     "report",

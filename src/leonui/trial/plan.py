@@ -22,7 +22,8 @@ class Plan:
     and let it save nothing outside of the folder; seconds: end cleanly once so long has passed since the first step;
     tethered: die with the process that started it; closely: the steps at which more is measured, by what it is:
     "curvature", the sharpest one; "look", every operation of the forward pass and the gradients;
-    "slope", with "look", weights along the gradient, left in the folder.
+    "slope", with "look", weights along the gradient, left in the folder; track: so many times on the way, at most,
+    leave the weights in the folder, evenly spread.
     """
 
     folder: str
@@ -34,6 +35,7 @@ class Plan:
     seconds: float | None = None
     tethered: bool = False
     closely: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    track: int = 0
 
     def write(self) -> Path:
         """Put the plan into its folder; returns the file's path."""
