@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
+    from leonui.survey.found import LossLandscape as LossLandscape
+    from leonui.survey.job import draw_landscape as draw_landscape
     from leonui.trial.intervention import Intervention as Intervention
     from leonui.trial.probe import log as log
     from leonui.trial.program import Program as Program
@@ -36,12 +38,14 @@ _HOMES = {
     "Finding": "finding",
     "Intervention": "trial.intervention",
     "LRFinding": "rate.found",
+    "LossLandscape": "survey.found",
     "Program": "trial.program",
     "Record": "record",
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
     "diagnose": "doctor.visit",
+    "draw_landscape": "survey.job",
     "find_lr": "rate.job",
     "log": "trial.probe",
     "watch": "doctor.live",
@@ -52,6 +56,7 @@ __all__ = [
     "Finding",
     "Intervention",
     "LRFinding",
+    "LossLandscape",
     "Program",
     "Record",
     "Runner",
@@ -59,6 +64,7 @@ __all__ = [
     "Trial",
     "clip",
     "diagnose",
+    "draw_landscape",
     "find_lr",
     "log",
     "optim",
