@@ -112,7 +112,7 @@ def expected(case: str):
 @needs_fork
 @pytest.mark.parametrize(
     ("case", "code", "kept"),
-    [("short", "TOO-SHORT", 3), ("still", "STILL", 0), ("nan", "NONFINITE", 0), ("crash", "CRASH", 10)],
+    [("short", "TOO-SHORT", 3), ("still", "STILL", 0), ("nan", "NONFINITE", 0), ("crash", "CRASH", 11)],
 )
 def test_where_there_is_no_landscape_it_says_why(case, code, kept, tmp_path):
     _, result = surveyed(case, tmp_path, points=3)

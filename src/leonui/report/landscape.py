@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from html import escape
@@ -10,17 +9,18 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from leonui.record import Record, encode
+from leonui.record import Record
 from leonui.report import series
 from leonui.report.chart import BASELINE, CLIMB, Chart, Lexicon, blank, scale, span, ticks
-from leonui.report.climb import finding, named, retold, tile
 from leonui.report.numerals import duration, known, number, rate
 from leonui.report.search import percent, plain_figure
 from leonui.report.series import Curve, finite
 from leonui.report.text import Text, join, retell, say, shorten
+from leonui.report.told import run, tile
 from leonui.words import LANGUAGES, mark
 
 Result = Mapping[str, Any]
+TITLE = mark("leonui landscape: {program}")
 
 # ColorBrewer's Blues: the deeper, the lower
 _DEPTHS = [[0, "#08306b"], [0.25, "#2171b5"], [0.5, "#6baed6"], [0.75, "#c6dbef"], [1, "#f7fbff"]]
@@ -49,26 +49,13 @@ _SENTENCES = {
 def content(result: Result, watch: Record | None = None) -> dict[str, Any]:
     """Everything that the template of the page shows, from the result and the Record of the watched training."""
     charts = (_map_chart(result), _loss_chart(result, watch or Record()), _curvature_chart(result))
-    return {
-        "program": result.get("program") or "",
-        "time": str(result.get("time") or "").replace("T", " "),
-        "version": result.get("leonui") or "",
+    return run(result, TITLE) | {
         "interrupted": result.get("complete") is False and not result.get("findings"),
         "tone": _TONES.get(result.get("verdict") or "", "none"),
-        "title": _title(result),
         "verdict": sentence(result),
         "tiles": [one for one in (_loss(result), _curved(result), _held(result), _effort(result)) if one],
-        "findings": [finding(told) for told in result.get("findings") or []],
-        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": [chart for chart in charts if chart],
-        "settings": named(result.get("settings")),
-        "machine": named(result.get("machine")),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
-
-
-def _title(result: Result) -> Text:
-    return say(mark("leonui landscape: {program}"), program=result.get("program") or "")
 
 
 def sentence(result: Result) -> Text:
@@ -125,7 +112,7 @@ def _held(result: Result) -> dict[str, Any] | None:
     return tile(
         mark("In the plane"),
         None,
-        percent(sum(shares)),
+        f"{number(100 * sum(shares))}%",
         say(words, first=percent(shares[0]), second=percent(shares[1])),
     )
 
@@ -177,7 +164,7 @@ def _add_ground(figure: go.Figure, words: Lexicon, plane: Mapping[str, Any], pat
         connectgaps=True,
         name=words(mark("loss")),
         colorbar={
-            "title": {"text": words(mark("loss")), "side": "top"},
+            "title": {"text": words(mark("loss")), "side": "top", "font": {"size": 13}},
             "thickness": 12,
             "outlinewidth": 0,
             "tickvals": [_height(value, high, kind) for value in marks],
@@ -291,5 +278,5 @@ def landscape_figure(result: Result) -> go.Figure:
     """The loss around the path as a plain Plotly figure, for a notebook, in the result's language."""
     lang = result.get("lang")
     lang = lang if lang in LANGUAGES else "en"
-    title = f"{escape(_title(result)[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
+    title = f"{escape(say(TITLE, program=result.get('program') or '')[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
     return plain_figure(_map_chart(result), title, lang)
