@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,7 +16,7 @@ from leonui.report.search import percent, plain_figure
 from leonui.report.series import Curve, finite
 from leonui.report.text import Text, join, retell, say, shorten
 from leonui.report.told import run, tile
-from leonui.words import LANGUAGES, mark
+from leonui.words import mark
 
 Result = Mapping[str, Any]
 TITLE = mark("leonui landscape: {program}")
@@ -276,7 +275,5 @@ def _curvature_chart(result: Result) -> Chart | None:
 
 def landscape_figure(result: Result) -> go.Figure:
     """The loss around the path as a plain Plotly figure, for a notebook, in the result's language."""
-    lang = result.get("lang")
-    lang = lang if lang in LANGUAGES else "en"
-    title = f"{escape(say(TITLE, program=result.get('program') or '')[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
-    return plain_figure(_map_chart(result), title, lang)
+    heading = say(TITLE, program=result.get("program") or "")
+    return plain_figure(_map_chart(result), heading, sentence(result), result.get("lang"))

@@ -41,7 +41,7 @@ async function save(name) {
   layout.paper_bgcolor = getComputedStyle(root).getPropertyValue("--card").trim();
   const link = document.createElement("a");
   link.href = await Plotly.toImage({ data, layout }, { format: "png", width: 960, height: 480, scale: 2 });
-  link.download = `leonui-${root.dataset.command}-${name}.png`;
+  link.download = `leonui-${document.body.dataset.command}-${name}.png`;
   link.click();
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,7 +15,7 @@ from leonui.report.search import Search, drawable, lost_chart, percent, plain_fi
 from leonui.report.series import Curve
 from leonui.report.text import Text, join, say, shorten, verbatim
 from leonui.report.told import place, retold, run, tile
-from leonui.words import LANGUAGES, mark
+from leonui.words import mark
 
 Result = Mapping[str, Any]
 TITLE = mark("leonui lr: {program}")
@@ -303,7 +302,5 @@ def _search_chart(result: Result) -> Chart | None:
 
 def rate_figure(result: Result) -> go.Figure:
     """The search as a plain Plotly figure, for a notebook: real colours, a title, texts in the result's language."""
-    lang = result.get("lang")
-    lang = lang if lang in LANGUAGES else "en"
-    title = f"{escape(say(TITLE, program=result.get('program') or '')[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
-    return plain_figure(_search_chart(result), title, lang)
+    heading = say(TITLE, program=result.get("program") or "")
+    return plain_figure(_search_chart(result), heading, sentence(result), result.get("lang"))
