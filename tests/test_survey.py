@@ -148,8 +148,8 @@ def test_steps_end_the_training_and_a_rerun_leaves_the_grid_out(tmp_path):
 @needs_fork
 @pytest.mark.parametrize("start", ["rewind", "rerun"])
 def test_without_forks_each_place_has_the_same_loss(start, tmp_path):
-    _, forked = surveyed("two", tmp_path / "fork", points=3, batches=2)
-    _, other = surveyed("two", tmp_path / start, start=start, points=3, batches=2)
+    _, forked = surveyed("two", tmp_path / "fork", points=3, batches=2, steps=3)
+    _, other = surveyed("two", tmp_path / start, start=start, points=3, batches=2, steps=3)
     assert other["settings"]["branches start by"] == start
     for ours, theirs in zip(other["plane"]["loss"], forked["plane"]["loss"], strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6)  # no batch differs in this script
