@@ -131,10 +131,9 @@ def _map_chart(result: Result) -> Chart | None:
     path = result.get("path") or []
     if len(path) < 2:
         return None
-    words, shares = Lexicon(), [percent(share) for share in result.get("explained") or (None, None)]
-    titles = [
-        words(mark("along the {way} direction: {share} of the way"), way=at, share=shares[at - 1]) for at in (1, 2)
-    ]
+    words, shares = Lexicon(), result.get("explained") or (None, None)
+    ways = (mark("first direction: {share} of the way"), mark("second direction: {share} of the way"))
+    titles = [words(way, share=percent(share)) for way, share in zip(ways, shares, strict=True)]
     figure = blank(*titles, hovermode="closest")
     if _around(result):
         _add_ground(figure, words, result["plane"], [loss for *_, loss, _ in path if known(loss)])
