@@ -187,7 +187,7 @@ def test_in_python_it_returns_what_the_command_prints(tmp_path, monkeypatch):
 @pytest.mark.parametrize("most", [3, 8])
 def test_of_a_run_of_any_length_about_as_many_are_kept(steps, most, tmp_path):
     weight = torch.zeros(1, requires_grad=True)
-    track, plan = Track(), Plan(str(tmp_path), track=most)
+    track, plan = Track(), Plan(str(tmp_path), keep=most)
     for step in range(1, steps + 1):
         weight.data.fill_(step - 1)
         for _ in range(2):  # two optimizers in one step: the first one's turn counts
@@ -202,7 +202,8 @@ def test_of_a_run_of_any_length_about_as_many_are_kept(steps, most, tmp_path):
 
 
 def test_nobody_asked_for_weights(tmp_path):
-    Track().see(1, [], Plan(str(tmp_path)))
+    for keep in (0, 1, True):
+        Track().see(1, [], Plan(str(tmp_path), keep=keep))
     assert [*tmp_path.iterdir()] == []
 
 

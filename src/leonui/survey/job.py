@@ -106,8 +106,7 @@ class Survey:
         trial = runner.branch(
             point,
             {"watch": Intervention(stop=self.wishes.steps)},
-            keep=True,
-            track=SNAPSHOTS,
+            keep=SNAPSHOTS,
             closely={"curvature": steps[: 64 * MEASURED]},
         )[0]
         if fault := trouble(trial):

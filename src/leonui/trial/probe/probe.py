@@ -43,7 +43,7 @@ class Probe:
     def __init__(self, plan: Plan):
         self.plan = plan
         self.course = Course(plan.route)
-        self.crew = Crew(hold=plan.keep or plan.hold)
+        self.crew = Crew(hold=bool(plan.keep) or plan.hold)
         self.act = Act(self.course.leg, self.crew.base)
         self.ledger = Ledger(Writer(record_path(plan.folder)))
         self.ledger.silent = bool(self.course.ahead)
@@ -323,7 +323,7 @@ class Probe:
 
     def forked(self) -> None:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
-        self.plan = replace(self.plan, hold=False, keep=False)
+        self.plan = replace(self.plan, hold=False, keep=0)
         facts = self.ledger.facts
         self.ledger = Ledger(Writer(Path(self.plan.folder) / f"record-{os.getpid()}.jsonl"))
         self.ledger.facts = facts  # for a branch: a process that the script forked has none to tell

@@ -28,12 +28,12 @@ class Track:
     def see(self, step: int, optimizers: Sequence[Optimizer], plan: Plan) -> None:
         """A step (from 1) is about to be made."""
         made = step - 1
-        if not plan.track or made % self._every or made in self._kept[-1:] or os.environ.get("RANK", "0") != "0":
+        if plan.keep <= 1 or made % self._every or made in self._kept[-1:] or os.environ.get("RANK", "0") != "0":
             return
         keep_weights([*optimizers], str(_file(plan, made)))
         self._kept.append(made)
         size = sum(p.numel() * p.element_size() for optimizer in optimizers for p in weights(optimizer))
-        while len(self._kept) > max(min(plan.track, ROOM // max(size, 1)), 3):
+        while len(self._kept) > max(min(plan.keep, ROOM // max(size, 1)), 3):
             self._every *= 2
             for gone in [kept for kept in self._kept if kept % self._every]:
                 self._kept.remove(gone)
