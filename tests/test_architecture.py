@@ -18,8 +18,9 @@ cli
 command
 preview terminal
 climb race
-rate
+rate survey
 conformance doctor finder report
+trial.walk
 trial.live trial.runner trial.inject trial.judge
 trial.camp trial.trial trial.probe trial.recipe
 trial.snapshot
@@ -36,7 +37,7 @@ record words machine range_test patch
 PROBE = """
 __init__
 probe
-hooks meter
+hooks meter track
 exam act
 look moved modes losses treat
 flow culprit aligned bounds one_batch
@@ -54,6 +55,7 @@ KEEPS_HOUSE = (
     "climb",
     "race",
     "rate",
+    "survey",
     "finder",
     "doctor",
     "report",

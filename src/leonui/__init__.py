@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
+    from leonui.survey.found import LossLandscape as LossLandscape
+    from leonui.survey.job import draw_landscape as draw_landscape
     from leonui.trial.intervention import Intervention as Intervention
     from leonui.trial.probe import log as log
     from leonui.trial.program import Program as Program
@@ -38,6 +40,7 @@ _HOMES = {
     "Finding": "finding",
     "Intervention": "trial.intervention",
     "LRFinding": "rate.found",
+    "LossLandscape": "survey.found",
     "Program": "trial.program",
     "RaceResult": "race.result",
     "Record": "record",
@@ -46,6 +49,7 @@ _HOMES = {
     "Trial": "trial.trial",
     "compare": "race.result",
     "diagnose": "doctor.visit",
+    "draw_landscape": "survey.job",
     "find_lr": "rate.job",
     "log": "trial.probe",
     "watch": "doctor.live",
@@ -56,6 +60,7 @@ __all__ = [
     "Finding",
     "Intervention",
     "LRFinding",
+    "LossLandscape",
     "Program",
     "RaceResult",
     "Record",
@@ -65,6 +70,7 @@ __all__ = [
     "clip",
     "compare",
     "diagnose",
+    "draw_landscape",
     "find_lr",
     "log",
     "optim",
