@@ -58,8 +58,8 @@ def regression(seed: int = 0) -> Regression:
 class Epochs:
     """A training on batches.
 
-    ``seen`` [n]: how many samples so far; ``points`` [n, inputs]; ``losses`` [n], on all samples; ``limit``: the largest
-    stable rate if every batch were all samples; ``steps`` that were taken, ``diverged``: whether they ended early.
+    ``seen`` [n]: how many samples so far; ``points`` [n, inputs]; ``losses`` [n], on all samples; ``limit``: the
+    largest stable rate if every batch were all samples; ``steps`` that were taken, ``diverged``: whether they ended early.
     """
 
     seen: np.ndarray

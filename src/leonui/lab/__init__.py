@@ -1,0 +1,6 @@
+"""The lab: a page on this machine that races the real optimizers on surfaces; the page draws, leonui computes."""
+
+from leonui.lab.page import page as page
+from leonui.lab.page import written as written
+from leonui.lab.presets import PRESETS as PRESETS
+from leonui.lab.wish import Wish as Wish
