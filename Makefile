@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: climb test proofs lint words results bench clean
+.PHONY: climb test proofs lint words docs pictures lesson results bench clean
 
 climb: $(READY)           ## set up everything, then run the main job on the bundled digits example
 	$(BIN)/leonui climb
@@ -22,6 +22,16 @@ lint: $(READY)
 
 words: $(READY)           ## gather the texts from the code, bring the catalogues up to date, compile them
 	$(BIN)/python -m tests.catalogue
+
+docs: $(READY)            ## the site in both languages: build/site/index.html, build/site/vi/index.html
+	$(BIN)/sphinx-build -qW -c docs/site docs build/site
+	$(BIN)/sphinx-build -qW -c docs/site -D language=vi docs/vi build/site/vi
+
+pictures: $(READY)        ## draw the lesson's pictures
+	$(BIN)/python docs/pictures.py
+
+lesson: $(READY)          ## run the lesson's code and write what it prints into its pages
+	$(BIN)/python -m tests.lesson
 
 results: $(READY)         ## climb every example and write docs/results.md
 	$(BIN)/python bench/results.py
@@ -42,4 +52,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf .venv .leonui
+	rm -rf .venv .leonui build

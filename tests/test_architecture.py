@@ -15,8 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "leonui"
 STAIRCASE = """
 __main__
 cli
-doctor_command
-command doctor_terminal
+doctor_command ppo_command rlhf_command
+command doctor_terminal ppo_terminal rlhf_terminal
 preview terminal
 picture
 climb rate
@@ -27,7 +27,7 @@ trial.snapshot
 trial.process
 trial.plan
 trial.intervention trial.program trial.call
-landscape
+landscape ppo
 optim
 engine
 rules schedule clip
@@ -40,13 +40,25 @@ probe
 hooks meter
 exam act
 look moved modes losses treat
-flow culprit aligned bounds
+flow culprit aligned bounds one_batch
 pairs mixing units level slope targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
 samples
 course tensors compiled place
 """
 # packages whose files may know each other
-KEEPS_HOUSE = ("climb", "rate", "finder", "doctor", "report", "schedule", "conformance", "optim", "rules", "landscape")
+KEEPS_HOUSE = (
+    "landscape",
+    "ppo",
+    "climb",
+    "rate",
+    "finder",
+    "doctor",
+    "report",
+    "schedule",
+    "conformance",
+    "optim",
+    "rules",
+)
 ENGINE = """
 __init__
 march

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from leonui.doctor.ending import too_short, trouble
+from leonui.doctor.faults import shard, sign
 from leonui.doctor.first import first_checks
 from leonui.finding import CLASSES, Check, Finding
 from leonui.record import Record, encode
@@ -261,3 +262,36 @@ def test_figures_are_filled_in():
     assert (check.say(), check.ok) == ("3 steps", True)
     failed = Check("C", "{n} steps", {"n": 3}, finding)
     assert (failed.say(), failed.ok, failed.to_json()["template"]) == ("3.14 of {c}", False, finding.message)
+
+
+BATCHES = [0.5, 1.5, 2.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("ours", "others", "found"),
+    [
+        (BATCHES, [], None),  # one process
+        (BATCHES, [BATCHES], "SAME-SHARD"),
+        (BATCHES, [BATCHES, BATCHES], "SAME-SHARD"),
+        (BATCHES, [BATCHES, BATCHES[::-1]], ""),
+        (BATCHES[:3], [BATCHES[:3]], None),  # too few to say
+        ([1.0] * 4, [[1.0] * 4], None),  # one batch again and again
+    ],
+)
+def test_ranks_with_the_same_samples(ours, others, found):
+    walk = {"event": "walk", "batches": ours, "ranks": others}
+    check = shard.look(Record(events=[{"event": "trailhead", "place": "train.py:7"}, walk]))
+    assert (check and (check.finding.code if check.finding else "")) == found
+    if found:
+        assert (check.finding.file, check.finding.line) == ("train.py", 7)
+        assert f"all {len(others) + 1} processes" in check.say("en")
+
+
+@pytest.mark.parametrize(
+    ("negated", "numbers", "calls", "found"),
+    [(30, 30, 30, True), (10, 10, 30, True), (4, 10, 30, False), (0, 0, 9, False)],
+)
+def test_losses_that_are_no_numbers_say_nothing_of_the_sign(negated, numbers, calls, found):
+    losses = {"function": "mse_loss", "place": "train.py:7", "calls": calls, "numbers": numbers, "negated": negated}
+    check = sign.look(Record(events=[{"event": "end", "losses": losses}]))
+    assert bool(check.finding) == found

@@ -211,7 +211,20 @@ def _run(
     return Outcome(code, out, err, place, left_over(place))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+# rows whose kin are run every time; these are run with the proofs
+KIN = {
+    "no_such_module", "no_such_function", "no_step", "exits_before", "exits_after", "swallows", "hangs",
+    "endless_steps", "two_stages", "moves_away", "interrupted_in_baseline", "killed_in_baseline",
+}  # fmt: skip
+
+
+def cases() -> list[Any]:
+    """A parameter for each row."""
+    marks = {True: pytest.mark.slow, False: ()}
+    return [pytest.param(row, id=row.name, marks=marks[row.name in KIN]) for row in ROWS]
+
+
+@pytest.mark.parametrize("row", cases())
 def test_climb(row: Row, begun: dict[str, Future]) -> None:
     if row.before is SMALL_DISK and not may_mount():
         pytest.skip("mounting is not permitted here")

@@ -9,12 +9,13 @@ from torch.nn import functional as F
 
 from leonui.record import Record
 from leonui.trial import probe
-from leonui.trial.intervention import Intervention, Treat
+from leonui.trial.intervention import Intervention, Treat, treated
 from leonui.trial.plan import Plan
 from leonui.trial.probe.aligned import Aligned
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.bounds import Bounds
 from leonui.trial.probe.level import Level
+from leonui.trial.probe.one_batch import OneBatch
 from leonui.trial.probe.treat import Treatment
 
 STEPS = (2, 3, 4)
@@ -202,3 +203,38 @@ def test_batches_beyond_their_bounds_are_left_out(inputs, targets, keeps):
     assert norm.running_mean.item() == (7.0 if keeps else 0.0)
     assert bounds.summary() == ({} if keeps else {"left_out": {"count": 1, "step": 5}})
     assert bounds.keeps(5)
+
+
+def test_one_batch_is_all_that_a_network_sees_in_training():
+    one, (x, y), (later, other) = OneBatch(), X[:16].chunk(2), X[16:32].chunk(2)
+    assert one.input(x, "net") is not x
+    assert torch.equal(one.input(later, "net"), x)
+    assert torch.equal(one.input(later, "another"), later)
+    assert torch.equal(one.input(later[:3], "net"), later[:3])  # a shorter batch is one of its own
+    one.target("mse_loss", (x, y), {})
+    assert torch.equal(one.target("mse_loss", (x, other), {})[1], y)
+    assert torch.equal((named := {"target": other}) and one.target("mse_loss", (x,), named)[0], x)
+    assert torch.equal(named["target"], y)
+    with torch.no_grad():
+        assert one.input(later, "net") is later
+        assert one.target("mse_loss", (x, other), {})[1] is other
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_what_no_optimizer_holds_is_held_from_the_second_step_on(second, tmp_path):
+    leg = treated("all parameters")
+    watching = probe.start(Plan(str(tmp_path), (leg,)))
+    try:
+        net = Net("")
+        optimizers = [torch.optim.SGD(net.last.parameters(), lr=0.1)]
+        optimizers += [torch.optim.SGD(net.first.parameters(), lr=0.1)] if second else []
+        for _ in range(3):
+            net(X[:8]).square().mean().backward()
+            for optimizer in optimizers:
+                optimizer.step()
+    finally:
+        probe.end(watching)
+    held = [{id(p) for p in optimizer.param_groups[0]["params"]} for optimizer in optimizers]
+    inner = {id(p) for p in net.first.parameters()}
+    assert (inner <= held[0]) == (not second)
+    assert sum(map(len, held)) >= 4

@@ -41,6 +41,8 @@ ADAM = "torch.optim.Adam("
         pytest.param("nan sample", "NON-FINITE", "caused by", "# the step", marks=SLOW),
         pytest.param("logarithm", "NON-FINITE", "is", "torch.log(", marks=SLOW),
         pytest.param("high", "LR-HIGH", "caused by", ADAM, marks=SLOW),
+        pytest.param("breaks late", "LR-HIGH", "caused by", "lr=0.5", marks=SLOW),
+        pytest.param("bias only", "WRONG-PARAMETERS", "caused by", "[model.last.bias]", marks=SLOW),
         pytest.param("low", "LR-LOW", "caused by", ADAM, marks=SLOW),
         pytest.param("overfits", "OVERFITTING", "caused by", "F.cross_entropy(model(held)", marks=SLOW),
         pytest.param("large", "INIT", "caused by", ADAM, marks=SLOW),
@@ -92,6 +94,16 @@ def test_a_script_that_begins_otherwise_each_time_is_told(tmp_path, monkeypatch)
     found = leonui.diagnose([str(SCRIPT), "unseeded"])
     assert found.verdict == "healthy"
     assert "begins otherwise each time" in str(found.notes)
+
+
+@pytest.mark.slow
+def test_ranks_that_go_on_with_other_data_are_proved_from_their_beginning(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+    script = Path(__file__).parents[1] / "bench" / "faults" / "workloads" / "parallel.py"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    found = leonui.diagnose([*torchrun, str(script), "--lr", "0.5"])
+    assert [(finding.code, finding.verdict) for finding in found.findings] == [("LR-HIGH", "caused by")]
+    assert found.notes == ()
 
 
 def test_the_command_shows_the_fault_its_proof_and_the_fix(tmp_path):

@@ -149,6 +149,15 @@ RANKS = [
         below("loss.backward()", "if rank == 0:", "    nn.utils.clip_grad_norm_(model.parameters(), 0.05)"),
         ["parallel"],
     ),
+    fault(
+        "same-shard",
+        "SAME-SHARD",
+        swap(
+            "sampler = DistributedSampler(train_set, seed=args.seed)",
+            "sampler = DistributedSampler(train_set, num_replicas=4, rank=0, seed=args.seed)",
+        ),
+        ["parallel"],
+    ),
 ]
 
 

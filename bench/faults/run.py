@@ -99,13 +99,15 @@ def visits() -> Results:
 
 TEXT = """## Faults found
 
-`python bench/faults/run.py`: {scripts} scripts, made from eight ordinary ones by editing their source text: faults, and
-healthy look-alikes of them. What a fault is was decided by plain runs, without the doctor: it counts if the held-out
-loss at the end is worse by 5% and by Welch's t (one-sided, p < 0.05), a healthy recipe if its learning rate is near the
-best of three and its validation loss does not rise. Rules and constants of the doctor were made on three of the eight
-workloads; the other five are reported apart. Four rules were mended after visits of these five (a training with a stage
-before it, badly scaled inputs tried after rates, a rate that is low by less than five times, ranks whose data end
-early), and those visits were made anew. Not every script has been visited: the counts say how many.
+`python bench/faults/run.py`: {scripts} scripts, made from eight ordinary ones by editing their source text: faults,
+and healthy look-alikes of them. What a fault is was decided by plain runs, without the doctor: it counts if the held-
+out loss at the end is worse by 5% and by Welch's t (one-sided, p < 0.05), a healthy recipe if its learning rate is
+near the best of three and its validation loss does not rise. Rules and constants of the doctor were made on three of
+the eight workloads; the other five are reported apart. Eight rules were mended after visits of these five (a training
+with a stage before it, badly scaled inputs tried after rates, a rate that is low by less than five times, ranks whose
+data end early, ranks whose replays go on with other data, a run that breaks later than a short training lasts,
+parameters that no optimizer holds, a network that can learn nothing at all); the visits of the first four were made
+anew, of the others those of the second seed. Not every script has been visited: the counts say how many.
 
 A false alarm is a finding of class "is" or "caused by" on a healthy run; intervals are Wilson's, 95%. Recall is the
 share of harmful faults whose first finding has one of the codes that were accepted before the first visit, precision

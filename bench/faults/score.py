@@ -61,10 +61,16 @@ def first_asserted(row: Row) -> list[str]:
 
 def answers(visits: list[Row], peers: list[Row]) -> dict[str, list[Answer]]:
     """What every tool said: ours in two readings, the peers in theirs."""
-    plain = [row for row in visits if not row["fix"]]
+    plain = diagnosed(visits)
     found = {"leonui, asserted": [(row, first_asserted(row)) for row in plain]}
     found["leonui, any class"] = [(row, said(row)) for row in plain]
     return found | {tool: [(row, alarms(tool, row["peers"])) for row in peers] for tool in TOOLS}
+
+
+def diagnosed(visits: list[Row]) -> list[Row]:
+    """One visit of each run: one that mended nothing, or, where there is none, what was said before mending."""
+    runs = {_run(row): row for row in sorted(visits, key=lambda row: not row["fix"])}
+    return list(runs.values())
 
 
 def right(row: Row, codes: list[str]) -> bool:
@@ -75,7 +81,7 @@ def right(row: Row, codes: list[str]) -> bool:
 
 def false_alarms(visits: list[Row], every: dict[str, list[Answer]], oracle: Oracle) -> str:
     """Alarms on healthy runs: ours of an asserting class at any place of the list."""
-    ours = {"leonui, asserted": [(row, asserted(row)) for row in visits if not row["fix"]]}
+    ours = {"leonui, asserted": [(row, asserted(row)) for row in diagnosed(visits)]}
     lines = []
     for tool, given in (every | ours).items():
         some = [pair for pair in given if pair[0]["kind"] == "healthy" and oracle.counts(cell(pair[0]))]
@@ -109,7 +115,7 @@ def _harmful(given: Iterable[Answer], oracle: Oracle) -> list[Answer]:
 def confusion(visits: list[Row], oracle: Oracle) -> str:
     """What was said first of each harmful fault, how often."""
     lines = []
-    some = _harmful([(row, said(row)) for row in visits if not row["fix"]], oracle)
+    some = _harmful([(row, said(row)) for row in diagnosed(visits)], oracle)
     for name, fault in injections.FAULTS.items():
         counts = Counter((codes or ["nothing"])[0] for row, codes in some if row["name"] == name)
         if counts:
@@ -191,7 +197,7 @@ def inert(visits: list[Row], oracle: Oracle) -> str:
 
 def pointed(visits: list[Row], oracle: Oracle) -> str:
     """One line on how often a fault that was named is placed on a line that was edited."""
-    some = _harmful([(row, said(row)) for row in visits if not row["fix"]], oracle)
+    some = _harmful([(row, said(row)) for row in diagnosed(visits)], oracle)
     hits = [row for row, codes in some if right(row, codes) and row["findings"][0].get("line")]
     exact = sum(row["findings"][0]["line"] in row["edited"] for row in hits)
     return f"Of the faults named with a line, {share(exact, len(hits))} point to one that was edited."

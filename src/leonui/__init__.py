@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from leonui import clip as clip
     from leonui import optim as optim
+    from leonui import ppo as ppo
     from leonui import range_test as range_test
     from leonui import rules as rules
     from leonui import schedule as schedule
@@ -45,7 +46,7 @@ _HOMES = {
     "log": "trial.probe",
     "watch": "doctor.live",
 }
-_ROOMS = ("clip", "optim", "range_test", "rules", "schedule")
+_ROOMS = ("clip", "optim", "ppo", "range_test", "rules", "schedule")
 __all__ = [
     "Diagnosis",
     "Finding",
@@ -61,6 +62,7 @@ __all__ = [
     "find_lr",
     "log",
     "optim",
+    "ppo",
     "range_test",
     "rules",
     "schedule",

@@ -214,7 +214,7 @@ def list_optimizers(lang: str | None, as_json: bool) -> int:
 
 def write_report_of(run: str, place: str | None, output: str | None, lang: str | None, as_json: bool) -> int:
     """The command ``leonui report``."""
-    from leonui.report import climb_page, doctor_page, rate_page
+    from leonui.report import climb_page, doctor_page, ppo_page, rate_page, rlhf_page
 
     settle(place)
     try:
@@ -222,8 +222,8 @@ def write_report_of(run: str, place: str | None, output: str | None, lang: str |
     except ValueError as error:
         return fail(str(error), 2)
     result = runs.read_result(folder)
-    if result.get("command") not in ("climb", "lr", "doctor"):
-        return fail(f"{folder} has no result to report; leonui climb, leonui lr and leonui doctor leave one", 1)
+    if result.get("command") not in ("climb", "lr", "doctor", "ppo", "rlhf"):
+        return fail(f"{folder} has no result to report; leonui climb, lr, doctor, ppo and rlhf leave one", 1)
     names = result.get("trials", {})
     baseline, best = (
         name and Record.read(folder / "trials" / name) for name in (names.get("baseline"), names.get("climb"))
@@ -232,8 +232,10 @@ def write_report_of(run: str, place: str | None, output: str | None, lang: str |
     result = result | {"lang": lang or result["lang"]}
     if result["command"] == "climb":
         page = climb_page(result, baseline or Record(), best or None)
+    elif result["command"] == "rlhf":
+        page = rlhf_page(result, Record.read(folder))
     else:
-        page = (rate_page if result["command"] == "lr" else doctor_page)(result)
+        page = {"lr": rate_page, "doctor": doctor_page, "ppo": ppo_page}[result["command"]](result)
     path.write_text(page, encoding="utf-8")
     sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
     return 0

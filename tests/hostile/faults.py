@@ -77,10 +77,14 @@ if FAULT == "dead":
     nn.init.constant_(model.first.bias, -50.0)
 lr = {"high": 3.0, "low": 3e-7, "large": 0.01}.get(FAULT, 3e-3)
 optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=10.0 if FAULT == "decay" else 0.0)
+if FAULT == "bias only":
+    optimizer = torch.optim.Adam([model.last.bias], lr=lr)
 if FAULT == "other model":
     model = Net()
 if FAULT == "sgd high":
     optimizer = torch.optim.SGD(model.parameters(), lr=40.0)
+if FAULT == "breaks late":
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
 if FAULT == "accumulates":
     optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.9)
 scheduler = None
@@ -113,6 +117,8 @@ for epoch in range(epochs):
             loss = F.cross_entropy(model(points[part]), labels[part])
             if FAULT == "logarithm" and epoch == 3:
                 loss = loss + torch.log(model(points[part]).detach() - 1e3).mean()
+            if FAULT == "breaks late":  # ever steeper, until the rate is too high
+                loss = loss + 0.02 * (epoch * count + i) * model.last.bias.square().sum()
             (-loss if FAULT == "sign" else loss).backward()
         if FAULT == "early clear":
             optimizer.zero_grad()

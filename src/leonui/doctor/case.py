@@ -100,6 +100,16 @@ class Case:
         self.spent += sum(trial.record.steps for trial in trials)
         return dict(zip(changes, trials, strict=True))
 
+    def begun_anew(self) -> tuple[float, float]:
+        """The mean loss of a short time, once more from the script's beginning, and as it was."""
+        job = self.repaired & Intervention(stop=self.before + self.short)
+        losses = self.runner.branch(Point(None), self._named({AS_IT_IS: job}))[0].record.losses()[self.before :]
+        self.spent += self.before + len(losses)
+        again, before = (
+            statistics.fmean(values or [math.nan]) for values in (losses, self.record.losses()[: len(losses)])
+        )
+        return again, before
+
     def rated(self, scale: float, steps: int = 0) -> Intervention:
         """A short training's learning rates times ``scale``."""
         return Intervention(lr=self.recipe.at(scale, steps or self.short).lr)
@@ -129,6 +139,12 @@ def ending(record: Record) -> tuple[float, ...]:
     losses = record.losses()
     last = losses[-max(10, round(TAIL * len(losses))) :]
     return tuple(last) if last and all(map(math.isfinite, last)) else ()
+
+
+def climbed(record: Record) -> bool:
+    """Whether a run's last loss that is a number is not below its first."""
+    numbers = [loss for loss in record.losses() if math.isfinite(loss)]
+    return bool(numbers) and numbers[-1] >= numbers[0]
 
 
 def surely(before: tuple[float, ...], after: tuple[float, ...]) -> tuple[float, tuple[float, float]]:

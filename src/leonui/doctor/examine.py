@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from leonui.doctor.case import Case
-from leonui.record import Record, Row
+from leonui.record import Record, Row, read_all
 from leonui.trial.intervention import Intervention
+from leonui.trial.trial import Trial
 
 SAME = 1e-3  # relative: two runs of the same that differ by more are not the same
 BEGIN = 3  # steps that are compared: later, rounding may have grown
@@ -17,12 +18,12 @@ def examined(case: Case) -> Record:
     """The case's record, with what was seen in branches as events: "walk", "look" and, after a NaN, "post-mortem"."""
     runner, stop = case.runner, Intervention(stop=LOOKED[-1])
     at = tuple(case.before + step for step in LOOKED)
-    walk = runner.branch(case.point, {"walk": case.repaired & Intervention(stop=0, glide=True)})[0].record
+    walk = runner.branch(case.point, {"walk": case.repaired & Intervention(stop=0, glide=True)})[0]
     closely = {"look": at} | ({"slope": at[:1]} if plain(case.record) else {})
     look = runner.branch(case.point, {"look": case.repaired & stop}, closely=closely)[0].record
     case.spent += look.steps
     seen = look.last("end").get("look", {}) | {"paired": _paired(case.record, look)}
-    events = [{"event": "walk", **_said(walk)}, {"event": "look", **seen}]
+    events = [{"event": "walk", **_said(walk.record), "ranks": _ranks(walk)}, {"event": "look", **seen}]
     if nudged := look.last("end").get("look", {}).get("slope"):
         events.append({"event": "slope", **_measured(case, nudged)})
     if first := next((row["step"] for row in case.record.rows if row.get("nonfinite")), None):
@@ -57,7 +58,19 @@ def _paired(run: Record, branch: Record) -> bool:
 
 
 def _said(walk: Record) -> Row:
-    return {key: value for key, value in walk.last("end").items() if key in ("samples", "distinct", "sites", "odd")}
+    told = ("samples", "distinct", "sites", "odd", "batches")
+    return {key: value for key, value in walk.last("end").items() if key in told}
+
+
+def _ranks(walk: Trial) -> list[list[float]]:
+    """The first batches of the other ranks."""
+    return [record.last("end").get("batches", []) for record in others(walk)]
+
+
+def others(trial: Trial) -> list[Record]:
+    """The records of all ranks but the chief."""
+    every = read_all(trial.folder).items()
+    return [record for name, record in every if "rank" in name and not name.endswith("rank0.jsonl")]
 
 
 def post_mortem(case: Case, step: int) -> Row:

@@ -27,7 +27,8 @@ class Fault:
 
     ``look`` gives None where the Record cannot tell. What it calls "consistent with" is a suspicion where there is a
     repair: the whole run with it decides, by validation alone where ``by`` says so. The repair may depend on the
-    finding: then it is a function of it. ``fixes`` are lines to paste.
+    finding: then it is a function of it. A ``fact`` is told though no replay proves that it harms. ``fixes`` are lines
+    to paste.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Fault:
     look: Callable[[Record], Check | None]
     repair: Intervention | Callable[[Finding], Intervention] | None = None
     by: str = "any"
+    fact: bool = False
     fixes: tuple[str, ...] = ()
 
     def seen(self, record: Record) -> Check | None:

@@ -6,8 +6,10 @@ import math
 
 from leonui.doctor.case import Case, ending, validated
 from leonui.record import Record
+from leonui.trial.intervention import treated
 
 NOTHING = 0.05  # of the first validation: so much of it a network can gain without looking at its input
+FITS = 0.1  # of a constant prediction's loss, by which one batch must be learned
 ALIKE = 0.1  # of the loss: by so much two runs that learned nothing may differ
 CALM = 3.0  # standard deviations
 
@@ -20,6 +22,18 @@ def unlearned(case: Case) -> bool:
         return best_validation(case.record) > (1 - NOTHING) * bar
     last = ending(case.record)
     return bool(last) and sum(last) / len(last) > (1 - NOTHING) * case.bar
+
+
+def fits(case: Case) -> bool:
+    """Whether the network can learn at all: its training loss fell, or it can learn one batch by heart.
+
+    Where it cannot, that it learns nothing says nothing of the labels.
+    """
+    last = ending(case.record)
+    if last and sum(last) / len(last) < (1 - FITS) * case.bar:
+        return True
+    alone = case.tried({"one batch": treated("one batch")}, max(case.short, case.steps // 3))["one batch"]
+    return alone.loss < (1 - FITS) * case.bar
 
 
 def same(ours: Record, shuffled: Record) -> bool:

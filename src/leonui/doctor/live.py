@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 from typing import Any
 
 from leonui.doctor.faults import FAULTS, overfitting
+from leonui.doctor.policy.judge import judge_policy
 from leonui.finding import Finding
-from leonui.record import Record
+from leonui.record import Record, Writer
 from leonui.trial.live import Watch
 from leonui.words import language, mark, translate
 
@@ -37,6 +40,8 @@ class LiveWatch(Watch):
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         self.findings: list[Finding] = []
+        self.updates = Record()
+        self._written = Writer(self.folder / "policy.jsonl")
         self._tell, self._steps, self._due = tell, 0, FIRST
         self._began, self._cost = perf_counter(), 0.0
         self._hook = register_optimizer_step_post_hook(self._stepped)
@@ -45,13 +50,31 @@ class LiveWatch(Watch):
         """Stop watching, and look once more."""
         self._hook.remove()
         super().stop()
+        self._written.close()
         self.look()
+
+    def policy(self, step: int, stats: Sequence[Any] = (), **figures: Any) -> None:
+        """Tell of an update of a policy that learns by reward; the doctor's signatures PPO-... then judge it, too.
+
+        ``step``: steps of environments so far; ``stats``: those of its minibatches, as ``leonui.ppo.clipped_objective``
+        gives them; ``figures``: numbers by their names, as ``leonui.ppo.figures`` gives them, and others that the
+        signatures know: entropy, std, grad_policy, grad_value, resets_kept, truncated, return.
+
+            with leonui.watch() as seen:
+                ...
+                seen.policy(step, stats, **leonui.ppo.figures(...), entropy=entropy.mean())
+        """
+        row = {"step": step, **_joined(stats), **{name: _plain(value) for name, value in figures.items()}}
+        self.updates.add(row)
+        self._written.add(row)
+        self._written.flush()
 
     def look(self) -> list[Finding]:
         """Look now; returns what was not known before."""
         began = perf_counter()
         known = {finding.code for finding in self.findings}
-        new = [finding for finding in shown(self.record) if finding.code not in known]
+        seen = [*shown(self.record), *(check.finding for check in judge_policy(self.updates) if check.finding)]
+        new = [finding for finding in seen if finding.code not in known]
         self.findings += new
         for finding in new if self._tell else []:
             self._say(finding)
@@ -73,12 +96,23 @@ class LiveWatch(Watch):
         sys.stderr.flush()
 
 
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _joined(stats: Sequence[Any]) -> dict[str, float]:
+    """The figures of an update: means over its minibatches, of the KL over the last quarter, where it is largest."""
+    if not stats:
+        return {}
+    columns = [(_plain(one.kl), _plain(one.clip_low) + _plain(one.clip_high), _plain(one.ess)) for one in stats]
+    kls, clipped, sizes = zip(*columns, strict=True)
+    return {"kl": fmean(kls[-max(1, len(kls) // 4) :]), "clipped": fmean(clipped), "ess": fmean(sizes)}
+
+
 def shown(record: Record) -> list[Finding]:
     """What a Record shows by exact checks, and that validation gets worse."""
-    checks = [fault.seen(record) for fault in (*FAULTS, overfitting.FAULT)]
-    findings = [check.finding for check in checks if check is not None and check.finding is not None]
-    suspected = {fault.code for fault in FAULTS if fault.repair}
-    return [one for one in findings if one.verdict == "is" or one.code not in suspected]
+    looks = [(fault, check.finding) for fault in (*FAULTS, overfitting.FAULT) if (check := fault.seen(record))]
+    return [one for fault, one in looks if one and (one.verdict == "is" or fault.fact or not fault.repair)]
 
 
 def watch(folder: str | Path | None = None, tell: bool = True) -> LiveWatch:

@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from leonui.doctor import gain
-from leonui.doctor.case import AS_IT_IS, Case, ending
+from leonui.doctor.case import AS_IT_IS, Case, climbed, ending
 from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicions
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
-from leonui.doctor.examine import SAME, examined
+from leonui.doctor.examine import SAME, examined, others
 from leonui.doctor.fault import Fault, place, split
 from leonui.doctor.faults import FAULTS, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import COUNTS, compared, proved
-from leonui.doctor.labels import best_validation, same, unlearned
+from leonui.doctor.labels import best_validation, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
 from leonui.doctor.words import WORDS
 from leonui.finding import Check, Finding, Proof
-from leonui.record import Record, read_all
+from leonui.record import Record
 from leonui.runs import create, shown
 from leonui.trial.intervention import Intervention, scale, treated
 from leonui.trial.program import Program
@@ -86,6 +86,8 @@ class Visit:
             self.stage("replays", None)
             self._replay(certain, suspected)
         self._last_resort(record)
+        said = {finding.code for finding in self.findings}
+        self.findings += [finding for fault, finding in suspected if fault.fact and fault.code not in said]
         self.complete = True
 
     def _pair(self) -> None:
@@ -136,9 +138,11 @@ class Visit:
                 self._prove(found, tried)
         if self.findings:
             return
+        if not ending(self.case.record) and climbed(self.case.record):
+            self._prove_broken(tried)
         if not unlearned(self.case) and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
-        if unlearned(self.case):
+        if unlearned(self.case) and fits(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)
@@ -178,10 +182,13 @@ class Visit:
         self.findings.append(replace(told, evidence=finding.evidence | seen))
 
     def _self_test(self, tried: Panel) -> None:
-        """Whether a replay of the same gives the same."""
+        """Whether a replay of the same gives the same: one like those that prove, from a branch or the beginning."""
         assert self.case is not None
-        again = self.case.tried({AS_IT_IS: Intervention()})[AS_IT_IS]
-        apart = abs(again.loss - tried.control.loss) / max(abs(tried.control.loss), 1e-12)
+        if self.case.runner.start == "rewind":  # each goes on with other data, and a whole run begins anew
+            again, before = self.case.begun_anew()
+        else:
+            again, before = self.case.tried({AS_IT_IS: Intervention()})[AS_IT_IS].loss, tried.control.loss
+        apart = abs(again - before) / max(abs(before), 1e-12)
         if math.isfinite(apart) and apart > SAME:
             self.exact = False
             words = mark(
@@ -203,6 +210,12 @@ class Visit:
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
+
+    def _prove_broken(self, tried: Panel) -> None:
+        """A run that breaks later than a short training lasts: whole runs at lower rates, until one does not."""
+        for factor in (LOWER, LOWER**2):
+            if not self.findings:
+                self._prove(Suspicion("LR-HIGH", "broken", scale(factor), 0.0, 1 / factor), tried)
 
     def _finding(self, found: Suspicion, proof: Proof, share: float) -> Finding:
         assert self.case is not None
@@ -261,11 +274,8 @@ class Visit:
 
 def gathered(trial: Trial) -> Record:
     """The chief process's record, with what the other ranks measured as events."""
-    record = trial.record
-    others = [
-        other for name, other in read_all(trial.folder).items() if "rank" in name and not name.endswith("rank0.jsonl")
-    ]
-    norms = [{row["step"]: row["weight_norm"] for row in other.rows if "weight_norm" in row} for other in others]
+    record, ranks = trial.record, others(trial)
+    norms = [{row["step"]: row["weight_norm"] for row in rank.rows if "weight_norm" in row} for rank in ranks]
     return Record(record.rows, record.events + [{"event": "rank", "weight_norm": norm} for norm in norms])
 
 

@@ -32,11 +32,12 @@ class Climber:
 
     def make(self, point: torch.Tensor) -> Engine:
         """The optimizer over one parameter; ValueError where there is no such optimizer or setting."""
-        kind = getattr(optim, self.optimizer, None)
+        kind: Any = getattr(optim, self.optimizer, None)
         if not (isinstance(kind, type) and issubclass(kind, Engine)):
             raise ValueError(f"leonui.optim has no optimizer {self.optimizer!r}; leonui optimizers lists them")
         try:
-            return kind([point], lr=self.lr, **self.settings)
+            made: Any = kind
+            return made([point], lr=self.lr, **self.settings)
         except TypeError as error:
             raise ValueError(f"{self.optimizer} does not take these settings: {error}") from error
 

@@ -17,7 +17,7 @@ from leonui.engine.seat import hyper
 
 # limit times lambda_max, by rule: Cohen et al. (2021, arXiv 2103.00065), appendix B, for the first three; for an
 # average of the gradient, and Adam with its second moments held still, Cohen et al. (2022, arXiv 2207.14484), section 2
-_REACH: dict[str, Callable[[Mapping[str, Any]], float]] = {
+_REACH: dict[str, Callable[[dict[str, Any]], float]] = {
     "sgd": lambda group: 2.0,
     "heavy_ball": lambda group: 2 * (1 + group["momentum"]) / (1 - group.get("dampening", 0.0)),
     "nesterov": lambda group: 2 * (1 + group["momentum"]) / (1 + 2 * group["momentum"]),

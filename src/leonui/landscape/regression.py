@@ -59,7 +59,8 @@ class Epochs:
     """A training on batches.
 
     ``seen`` [n]: how many samples so far; ``points`` [n, inputs]; ``losses`` [n], on all samples; ``limit``: the
-    largest stable rate if every batch were all samples; ``steps`` that were taken, ``diverged``: whether they ended early.
+    largest stable rate if every batch were all samples; ``steps`` that were taken, ``diverged``: whether they ended
+    early.
     """
 
     seen: np.ndarray
@@ -76,7 +77,7 @@ def train(climber: Climber, batch: int, budget: int = SAMPLES, seed: int = 0, ke
     At most about ``keep`` points are kept. ValueError for a batch that is no batch of the data, or an optimizer whose
     steps cannot be compiled (clipped, scheduled, of matrices).
 
-    >>> [train(Climber("SGD", lr=0.1), batch, budget=10_000).steps for batch in (10_000, 64, 1)]
+    >>> [train(Climber("SGD", lr=0.01), batch, budget=10_000).steps for batch in (10_000, 64, 1)]
     [1, 156, 10000]
     """
     if not 1 <= batch <= SAMPLES:

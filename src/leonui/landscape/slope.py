@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ def _source(surface: Surface) -> str:
         if node.op == "call_function":
             names[node] = f"v{len(names)}"
             lines.append(f"    {names[node]} = {_line(node, names)}")
-    (loss, *slopes) = (names[node] for node in graph.output_node().args[0])
+    (loss, *slopes) = (names[node] for node in cast("tuple[Any, ...]", graph.output_node().args[0]))
     stores = [f"    g[{i}] = {name}" for i, name in enumerate(slopes)]
     body = "\n".join([*lines, *stores])
     return f"""# The loss {surface.name} and its gradient on one point, written by leonui; it may be deleted.

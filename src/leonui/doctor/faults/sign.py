@@ -17,9 +17,10 @@ def look(record: Record) -> Check | None:
     losses = record.last("end").get("losses")
     if not losses or not losses.get("calls") or len({row.get("optimizer") for row in record.rows}) > 1:
         return None
-    evidence = {"function": losses["function"], "count": losses.get("negated", 0), "calls": losses["calls"]}
+    calls = losses.get("numbers", losses["calls"])
+    evidence = {"function": losses["function"], "count": losses.get("negated", 0), "calls": calls}
     said = mark("{function} is made small, not large: {count} of {calls} losses had their sign turned round")
-    if evidence["count"] < SHARE * losses["calls"]:
+    if evidence["count"] < max(SHARE * calls, 1):
         return Check("SIGN", said, evidence)
     words = mark("the sign of the loss is wrong: backward begins on minus {function}, in {count} of {calls} calls")
     fix = mark("call backward() on the loss itself: an optimizer makes it small")

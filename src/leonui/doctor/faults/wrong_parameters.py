@@ -7,6 +7,7 @@ from typing import Any
 from leonui.doctor.fault import About, Fault, found, place
 from leonui.finding import Check, Finding
 from leonui.record import Record
+from leonui.trial.intervention import treated
 from leonui.words import mark
 
 
@@ -52,14 +53,19 @@ FAULT = Fault(
             "The optimizer holds other parameters than the network that is trained, so that nothing, or only a part, "
             "is learned."
         ),
-        mark("The parameters that get gradients are compared with those in the optimizer's groups."),
         mark(
-            "Training only a head: its backbone may be left out on purpose. So where the optimizer holds a part of "
-            "what is trained, only that is said."
+            "The parameters that get gradients are compared with those in the optimizer's groups. Where only some are "
+            "left out, the run is made again with an optimizer that holds them, too."
+        ),
+        mark(
+            "Training only a head: its backbone may be left out on purpose, and the run gains nothing with all of it. "
+            "Without a replay only that is said which is left out."
         ),
         mark("Make the optimizer after the model is final, from the parameters() of that very model."),
         ("https://github.com/huggingface/accelerate/issues/2665",),
     ),
     look,
+    treated("all parameters"),
+    fact=True,
     fixes=("optimizer = torch.optim.AdamW(model.parameters(), lr=lr)",),
 )

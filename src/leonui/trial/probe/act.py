@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.intervention import Intervention, LearningRate, Swap
-from leonui.trial.probe.compiled import eager
+from leonui.trial.probe.compiled import eager, uncompiled
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 from leonui.trial.probe.treat import Treatment
 
@@ -34,7 +34,7 @@ class Act:
         """Whether a treatment is in force."""
         return self.treatment is not None and name in self.treatment.names
 
-    @torch._disable_dynamo(recursive=False)
+    @uncompiled
     def step(
         self,
         optimizer: Optimizer,

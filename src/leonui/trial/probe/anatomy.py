@@ -20,7 +20,7 @@ class Anatomy:
 
     def __init__(self) -> None:
         self._roots: list[weakref.ref[nn.Module]] = []
-        self._differs: list[bool] = []
+        self._differ: list[weakref.ref[nn.Module]] = []  # those that train and differ between the two modes
         self.dropout = 0.0  # the highest share that a layer drops
         self.norms = 0  # layers of batch normalisation
         self.layers = 0  # that differ between training and eval mode
@@ -41,7 +41,7 @@ class Anatomy:
         drops = [m.p for root in roots for m in root.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
         self.dropout = max(drops, default=0.0)
         self.norms = sum(isinstance(m, UNLIKE[0]) for root in roots for m in root.modules())
-        self._differs = [_trained(root) and any(map(_unlike, root.modules())) for root in roots]
+        self._differ = [weakref.ref(root) for root in roots if _trained(root) and any(map(_unlike, root.modules()))]
         return True
 
     @property
@@ -66,8 +66,7 @@ class Anatomy:
     @property
     def modes(self) -> list[bool]:
         """Whether each network that differs between training and eval mode, and is trained, is in training mode."""
-        both = zip(self._roots, self._differs, strict=True)
-        return [root.training for known, differs in both if differs and (root := known()) is not None]
+        return [root.training for known in self._differ if (root := known()) is not None]
 
 
 def _descendants(cls: type) -> Iterator[type]:

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch._C._dynamo.eval_frame import get_eval_frame_callback
+
+_apart: list[Callable[..., Any]] = []  # functions whose frames the compiler does not know yet as not its own
+
+
+def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself; the compiler leaves its frame alone, and may compile what it calls.
+
+    torch's own way to say so puts two frames before each call, and the compiler is not loaded before it is needed.
+    """
+    function._torchdynamo_disable = True  # type: ignore[attr-defined]  # where a compiled function calls it
+    _apart.append(function)
+    settle()
+    return function
+
+
+def settle() -> None:
+    """Tell the compiler, where it has been loaded: torch loads it with the first optimizer."""
+    if _apart and (compiler := sys.modules.get("torch._dynamo.eval_frame")):
+        while _apart:
+            compiler.skip_code(_apart.pop().__code__)
 
 
 def eager(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,4 +42,4 @@ def eager(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         return (function if get_eval_frame_callback() is None else apart)(*args, **kwargs)
 
-    return torch._disable_dynamo(run, recursive=False)
+    return uncompiled(run)

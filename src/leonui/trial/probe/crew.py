@@ -16,6 +16,16 @@ def peak_rate(group: dict[str, Any]) -> float:
     return float(group.get("max_lr") or group.get("initial_lr") or group["lr"])
 
 
+def described(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer in words and numbers, for the record."""
+    return {
+        "name": type(optimizer).__name__,
+        "settings": {key: value for key, value in optimizer.defaults.items() if isinstance(value, int | float | tuple)},
+        "parameters": sum(p.numel() for p in weights(optimizer)),
+        "lr": [peak_rate(group) for group in optimizer.param_groups],
+    }
+
+
 class Crew:
     """Knows optimizers without keeping them alive: a watched run frees what it drops.
 

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from leonui.trial.probe.compiled import eager
+import torch
+from torch._C._dynamo.eval_frame import get_eval_frame_callback
+
+from leonui.trial.probe.compiled import uncompiled
 from leonui.trial.probe.course import NOTHING
 
 if TYPE_CHECKING:
@@ -22,11 +25,12 @@ def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..
     """A fault of the probe itself ends the watching, never the training; a trial that has orders fails instead."""
 
     def guard(method: Callable[..., Any]) -> Callable[..., Any]:
-        @eager
+        apart = torch._disable_dynamo(method)
+
         @functools.wraps(method)
         def see(probe: Probe, *args: Any, **kwargs: Any) -> Any:
             try:
-                return method(probe, *args, **kwargs)
+                return (method if get_eval_frame_callback() is None else apart)(probe, *args, **kwargs)
             except Exception as error:
                 if probe.course.leg is not NOTHING:
                     raise
@@ -34,6 +38,6 @@ def guarded(otherwise: Any = None) -> Callable[[Callable[..., Any]], Callable[..
                 print(f"leonui: the probe failed, this run is no longer watched: {error!r}", file=sys.stderr)
                 return otherwise
 
-        return see
+        return uncompiled(see)
 
     return guard

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch.optim import Optimizer, lr_scheduler
 
+from leonui.trial.probe.compiled import settle, uncompiled
 from leonui.trial.probe.place import places
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Hooks:
     def _construct(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __init__(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
+            settle()
             self.probe.constructed(optimizer, places(2, 1)[0])
 
         return __init__
@@ -98,7 +100,7 @@ class Hooks:
         def step(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
             return probe.step(optimizer, original, args, kwargs)
 
-        return torch._disable_dynamo(step, recursive=False)  # a compiled step is still compiled, below this frame
+        return uncompiled(step)  # a compiled step is still compiled, below this frame
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         probe = self.probe
@@ -107,7 +109,7 @@ class Hooks:
             if probe.backward(tensors):
                 original(tensors, *args, **kwargs)
 
-        return torch._disable_dynamo(backward, recursive=False)
+        return uncompiled(backward)
 
     def _loss(self, original: Callable[..., Any]) -> Callable[..., Any]:
         probe = self.probe
@@ -116,7 +118,7 @@ class Hooks:
             if probe.act.treatment is not None:
                 args = probe.act.treatment.loss(original.__name__, args, kwargs)
             value = original(*args, **kwargs)
-            if not torch.compiler.is_compiling():
+            if not torch.compiler.is_compiling() and probe.listens():
                 probe.loss(original.__name__, args, kwargs, value)
             return value
 

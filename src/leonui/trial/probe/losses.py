@@ -27,7 +27,7 @@ class Losses:
     def trained_on(self, loss: torch.Tensor) -> None:
         """Backward begins on a loss: is it what the loss function gave, with the sign turned round?"""
         value, self._value = self._value, 0.0
-        if value > 0 and loss.item() == -value:
+        if 0 < value < math.inf and loss.item() == -value:
             self._count("negated")
 
     def see(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str) -> None:
@@ -46,6 +46,7 @@ class Losses:
             self._count("broadcast")
             self.seen["shapes"] = [list(x.shape), list(y.shape)]
         self._value = float(value.detach()) if value.numel() == 1 else 0.0
+        self.seen["numbers"] = self.seen.get("numbers", 0) + math.isfinite(self._value)
         self._order(y.detach(), kwargs.get("ignore_index", -100))
 
     def summary(self) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Meter:
         self.exam = Exam()
         self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
-        self._before: list[torch.Tensor] | None = None
+        self._before: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None  # weights, and what they were
         self.wants_targets = True
         self._steps = 0
 
@@ -121,7 +121,8 @@ class Meter:
             self._norm.took(perf_counter() - began)
         if "phase" not in row and steps >= self._ratio.asks and self._ratio.due(steps):
             began = perf_counter()
-            self._before = list(torch._foreach_add([p.detach() for p in weights(optimizer)], 0))
+            held = weights(optimizer)
+            self._before = held, list(torch._foreach_add([p.detach() for p in held], 0))
             self._copying = perf_counter() - began
 
     def after_step(self, optimizer: Optimizer, row: dict[str, Any]) -> None:
@@ -130,10 +131,11 @@ class Meter:
         if self._before is None:
             return
         began = perf_counter()
-        norm = total_norm(self._before)
-        torch._foreach_sub_(self._before, [p.detach() for p in weights(optimizer)])
-        lost = _unmoved(self._before)
-        moved, self._before = total_norm(self._before), None
+        held, before = self._before
+        norm = total_norm(before)
+        torch._foreach_sub_(before, [p.detach() for p in held])
+        lost = _unmoved(before)
+        moved, self._before = total_norm(before), None
         row["update_ratio"] = None if moved is None or norm is None else moved / (norm + 1e-12)
         row["weight_norm"] = norm
         row["lost"] = lost

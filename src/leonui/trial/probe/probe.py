@@ -18,14 +18,15 @@ from leonui.record import Writer
 from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, evaluate, keep_weights, put_weights
 from leonui.trial.probe.aside import Aside
+from leonui.trial.probe.compiled import uncompiled
 from leonui.trial.probe.course import NOTHING, Course
-from leonui.trial.probe.crew import Crew, peak_rate
+from leonui.trial.probe.crew import Crew, described
 from leonui.trial.probe.curvature import measured
 from leonui.trial.probe.glide import Glide
 from leonui.trial.probe.guard import StopTraining, guarded
 from leonui.trial.probe.ledger import Ledger, record_path
 from leonui.trial.probe.losses import summed
-from leonui.trial.probe.meter import Meter, weights
+from leonui.trial.probe.meter import Meter
 from leonui.trial.probe.place import places, raised
 from leonui.trial.probe.rewind import Rewind
 from leonui.trial.probe.scaled import Scaled
@@ -65,16 +66,7 @@ class Probe:
         if self.deaf() or self.crew.index(optimizer) >= 0:
             return
         index = self.crew.add(optimizer)
-        plain = {key: value for key, value in optimizer.defaults.items() if isinstance(value, int | float | tuple)}
-        self.ledger.event(
-            "optimizer",
-            optimizer=index,
-            name=type(optimizer).__name__,
-            place=place,
-            settings=plain,
-            parameters=sum(p.numel() for p in weights(optimizer)),
-            lr=[peak_rate(group) for group in optimizer.param_groups],
-        )
+        self.ledger.event("optimizer", optimizer=index, place=place, **described(optimizer))
 
     @guarded()
     def scheduled(self, scheduler: Any, place: str) -> None:
@@ -97,10 +89,8 @@ class Probe:
         if self.ledger.passes:
             self.ledger.close_validation(self.course.tick)
         self.backwards += 1
-        step = self.course.taken(self.course.tick + 1)
-        if step in self.plan.closely.get("curvature", ()) and not self._lost and isinstance(tensors, torch.Tensor):
-            for seen in measured(self.crew.alive, tensors, self._scaled.factor(tensors) / self.micro):
-                self.ledger.event("curvature", step=step, **seen)
+        if self.plan.closely and not self._lost and isinstance(tensors, torch.Tensor):
+            self._curvature(tensors)
         self.meter.before_backward(self._scaled.known(tensors))
         for tensor in (tensors,) if isinstance(tensors, torch.Tensor) else tensors:
             if tensor.numel() == 1:
@@ -111,6 +101,10 @@ class Probe:
             self.crew.provide_gradients()
         self.meter.clock.spent += perf_counter() - began
         return not skip
+
+    def listens(self) -> bool:
+        """Whether a loss that is computed now is looked at: in training that is seldom."""
+        return self.meter.wants_targets or self.glide.on or not torch.is_grad_enabled()
 
     @guarded()
     def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> None:
@@ -140,7 +134,7 @@ class Probe:
             self._lost = []
             self.ledger.row({"step": self.course.tick + 1, "optimizer": self.crew.index(optimizer), "phase": "skipped"})
 
-    @torch._disable_dynamo(recursive=False)
+    @uncompiled
     def step(
         self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
@@ -163,6 +157,12 @@ class Probe:
         if row is not None:
             self._after(optimizer, row, outside)
         return result
+
+    def _curvature(self, loss: torch.Tensor) -> None:
+        step = self.course.taken(self.course.tick + 1)
+        if step in self.plan.closely.get("curvature", ()):
+            for seen in measured(self.crew.alive, loss, self._scaled.factor(loss) / self.micro):
+                self.ledger.event("curvature", step=step, **seen)
 
     def log(self, values: dict[str, Any]) -> None:
         """Numbers that the script reports itself."""
@@ -249,9 +249,9 @@ class Probe:
             self._leave()
 
     def _act(self) -> None:
-        leg = self.course.leg
+        leg, anatomy = self.course.leg, self.meter.exam.anatomy
         treated = leg.treat.names or leg.treat.bounds
-        self.act = Act(leg, self.crew.base, Treatment(leg.treat, self.meter.exam.anatomy) if treated else None)
+        self.act = Act(leg, self.crew.base, Treatment(leg.treat, anatomy) if treated else None)
 
     def _put_weights(self) -> None:
         if path := self.course.leg.weights:

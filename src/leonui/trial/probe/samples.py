@@ -12,6 +12,7 @@ import torch
 from leonui.trial.probe.place import places
 
 MOST = 1 << 20  # samples that are remembered: beyond, nobody asks for the exact number of epochs
+FIRST = 8  # batches that are told one by one, so that ranks can be compared
 ODD = 30.0  # times the median batch's largest number
 
 
@@ -23,6 +24,7 @@ class Samples:
         self._trained: set[float] = set()
         self._sites: dict[str, list[float]] = {}
         self._over: set[str] = set()  # sites whose first pass has ended
+        self._batches: list[float] = []
         self._largest: dict[str, dict[int, float]] = {"inputs": {}, "targets": {}}
 
     def trains(self, batch: torch.Tensor) -> None:
@@ -31,7 +33,10 @@ class Samples:
         self.seen += len(rows)
         self._over.update(self._sites)
         if len(self._trained) < MOST:
-            self._trained.update(prints(rows))
+            told = [*prints(rows)]
+            self._trained.update(told)
+            if len(self._batches) < FIRST:
+                self._batches.append(math.fsum(told))  # the same in whatever order they come
         self.largest("inputs", batch)
 
     def validates(self, batch: torch.Tensor) -> None:
@@ -53,6 +58,7 @@ class Samples:
         counts = {"samples": self.seen, "distinct": len(self._trained)} if whole else {}
         return counts | {
             "sites": self._shared(),
+            "batches": self._batches,
             "odd": {what: self._odd(seen) for what, seen in self._largest.items()},
         }
 

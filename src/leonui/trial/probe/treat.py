@@ -16,6 +16,8 @@ from leonui.trial.probe.aligned import Aligned
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.bounds import Bounds
 from leonui.trial.probe.level import Level
+from leonui.trial.probe.one_batch import OneBatch
+from leonui.trial.probe.tensors import weights
 
 FORGETS = {"standardised inputs", "shuffled inputs", "fresh weights", "levelled layers", "aligned shapes"}
 LEAST = 1e-8  # a standard deviation below it is none
@@ -27,10 +29,14 @@ class Treatment:
     def __init__(self, treat: Treat, anatomy: Anatomy):
         self.names, self._anatomy = treat.names, anatomy
         self._bounds = Bounds(treat.bounds, anatomy) if treat.bounds else None
+        self._stepped: dict[int, torch.optim.Optimizer] = {}
+        self._one = OneBatch() if "one batch" in treat.names else None
         names = treat.names
         self._moments: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         self._call: Callable[..., Any] = nn.Module.__call__
-        if self._bounds or {"standardised inputs", "shuffled inputs", "training mode", "eval mode"} & {*names}:
+        if self._bounds or {"standardised inputs", "shuffled inputs", "training mode", "eval mode", "one batch"} & {
+            *names
+        }:
             self._meet_networks()
         if "fresh weights" in names:
             self._renew()
@@ -45,6 +51,8 @@ class Treatment:
         """What a loss function is given instead of its first argument."""
         if self._bounds:
             self._bounds.targets(kwargs.get("target", args[1] if len(args) > 1 else None))
+        if self._one:
+            args = self._one.target(name, args, kwargs)
         if "raw loss" not in self.names or len(args) < 1 or len(args) + len(kwargs) < 2:
             return args
         target = args[1] if len(args) > 1 else kwargs.get("target")
@@ -74,7 +82,17 @@ class Treatment:
         if "averaged gradients" in self.names and micro > 1:
             grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             torch._foreach_div_(grads, micro)
+        if "all parameters" in self.names:
+            self._hold_all(optimizer)
         return True
+
+    def _hold_all(self, optimizer: torch.optim.Optimizer) -> None:
+        """The first that steps again holds what none does that has stepped by then."""
+        if self._stepped.get(id(optimizer)) is optimizer:
+            held = {id(p) for known in self._stepped.values() for p in weights(known)}
+            left_out = [p for _, p in self._anatomy.named() if p.requires_grad and id(p) not in held]
+            optimizer.param_groups[0]["params"].extend(left_out)
+        self._stepped[id(optimizer)] = optimizer
 
     def _meet_networks(self) -> None:
         call, roots = self._call, {id(root) for root in self._anatomy.roots}
@@ -104,6 +122,8 @@ class Treatment:
         return self._call(module, *inputs, **kwargs)
 
     def _input(self, module: nn.Module, at: int, x: torch.Tensor) -> torch.Tensor:
+        if self._one:
+            x = self._one.input(x, id(module), at)
         if "shuffled inputs" in self.names and x.ndim and len(x) > 1:
             x = x.roll(len(x) // 2, 0)
         if "standardised inputs" not in self.names or not x.is_floating_point() or x.ndim < 2:

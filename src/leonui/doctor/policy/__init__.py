@@ -1,0 +1,1 @@
+"""What the Record of a policy that learns by reward looks like."""
