@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 import leonui
 from leonui import runs
-from leonui.cli import _budget, cli
+from leonui.cli import cli
+from leonui.cli.scripts import _budget
 
 HEAVY = ("torch", "numpy", "plotly")
 
@@ -176,6 +177,6 @@ def test_the_place_of_runs_is_an_option(place, monkeypatch):
 
 
 def test_the_bundled_example_is_there():
-    from leonui.cli import _example
+    from leonui.cli.options import example
 
-    assert Path(_example()).is_file()
+    assert Path(example()).is_file()

@@ -9,12 +9,12 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from leonui import ppo_command
 from leonui.cli import cli
-from leonui.ppo_command import curve, interval, summary
-from leonui.ppo_terminal import sparkline
+from leonui.command import ppo as ppo_command
+from leonui.command.ppo import curve, interval, summary
 from leonui.record import Record
-from leonui.report import ppo_page
+from leonui.report import document
+from leonui.terminal.ppo import sparkline
 from tests.conftest import LEONUI, environment
 
 STEPS = 1024
@@ -158,7 +158,7 @@ def test_a_seed_that_failed_is_told_and_the_others_count():
     assert not result["complete"]
     assert result["failures"] == ["seed 2: the reward is not finite at step 7"]
     assert result["return"]["count"] == 1
-    assert "the reward is not finite at step 7" in ppo_page(result)
+    assert "the reward is not finite at step 7" in document(result | {"command": "ppo"})
 
 
 def test_a_finding_of_any_seed_is_told_once():

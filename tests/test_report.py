@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from leonui.record import Record
-from leonui.report import climb_page
+from leonui.report import document
 from leonui.report.series import Curve, smooth, thin
 from leonui.words import LANGUAGES
 from tests.browser import Visit, launched
@@ -113,7 +113,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>&\u2028{0}%{meta}"
 
 def page(lang: str = "en", baseline: Record = BASELINE, climb: Record | None = CLIMB, **changes: Any) -> str:
     """The report of the example, some values of its result replaced."""
-    return climb_page(RESULT | {"lang": lang} | changes, baseline, climb)
+    return document(RESULT | {"lang": lang} | changes | {"command": "climb"}, baseline, climb)
 
 
 def headline(html: str, lang: str = "en") -> str:
@@ -219,7 +219,7 @@ def test_thinning_keeps_spikes_and_smoothing_drops_them():
     "result", [{}, dict.fromkeys(RESULT), {"base_lr": [None], "search": {"ramp": None, "rungs": []}}]
 )
 def test_what_is_unknown_is_left_out(result):
-    html = climb_page(result, Record(), None)
+    html = document(result | {"command": "climb"}, Record(), None)
     assert "No verdict" in html
     assert 'id="plotly"' not in html
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leonui.report import doctor_page
+from leonui.report import document
 from leonui.words import LANGUAGES
 from tests.browser import Visit, launched
 
@@ -82,7 +82,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>&\u2028{0}%{meta}"
 
 def page(**changes: Any) -> str:
     """The report of the example, some values of its result replaced."""
-    return doctor_page(RESULT | changes)
+    return document(RESULT | changes | {"command": "doctor"})
 
 
 def with_proof(**changes: Any) -> dict[str, Any]:
@@ -237,8 +237,9 @@ def test_the_checklist_comes_first_where_nothing_was_found():
     ],
 )
 def test_what_is_unknown_is_left_out(result):
-    assert "<h1>" in doctor_page(result)
-    assert "None" not in said(doctor_page(result))
+    html = document(result | {"command": "doctor"})
+    assert "<h1>" in html
+    assert "None" not in said(html)
 
 
 @pytest.mark.parametrize("hostile", [HOSTILE, "<script>alert(1)</script>.py"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from leonui.report import rate_figure, rate_page
+from leonui.report import document, rate_figure
 from leonui.words import LANGUAGES
 from tests.browser import Visit, launched
 
@@ -75,7 +75,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>&\u2028{0}%{meta}"
 
 def page(**changes: Any) -> str:
     """The report of the example, some values of its result replaced."""
-    return rate_page(RESULT | changes)
+    return document(RESULT | changes | {"command": "lr"})
 
 
 def headline(html: str) -> str:
@@ -210,8 +210,9 @@ def test_contents(changes, there, absent):
     ],
 )
 def test_what_is_unknown_is_left_out(result):
-    assert "<h1>" in rate_page(result)
-    assert "None" not in said(rate_page(result))
+    html = document(result | {"command": "lr"})
+    assert "<h1>" in html
+    assert "None" not in said(html)
     assert rate_figure(result).layout.title.text
 
 

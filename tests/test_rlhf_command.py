@@ -15,7 +15,7 @@ from leonui.cli import cli
 from leonui.doctor.policy.language import JUDGES, judge_language
 from leonui.ppo.rlhf_job import load
 from leonui.record import Record
-from leonui.report import rlhf_page
+from leonui.report import document
 from tests.conftest import LEONUI, environment
 
 ROOT = Path(__file__).parents[1]
@@ -314,7 +314,7 @@ def text_of(page):
 
 
 def test_the_page_says_what_was_gained_and_at_what_price():
-    page = rlhf_page(RESULT, record())
+    page = document(RESULT, record())
     said = text_of(page)
     assert "The reward went from 0.2 to 0.7, 5.9 nats from where the model began." in said
     assert "Phần thưởng đi từ 0.2 đến 0.7" in said
@@ -330,5 +330,5 @@ def test_the_page_says_what_was_gained_and_at_what_price():
 
 def test_the_page_of_a_run_without_an_iteration():
     empty = RESULT | dict.fromkeys(("reward", "kl", "entropy", "length"), None) | {"complete": False, "steps": 0}
-    said = text_of(rlhf_page(empty, Record()))
+    said = text_of(document(empty, Record()))
     assert "Interrupted before the first iteration was done." in said

@@ -216,6 +216,7 @@ class Climb:
                 {"seed": p.seed, "baseline": p.baseline.to_json(), "climb": p.climb.to_json()} for p in self.pairs
             ],
             "steps": self._cost(),
+            "trials": {who: trial and trial.name for who, trial in (("baseline", self.baseline), ("climb", self.best))},
             "changes": changes(record, scale, self.steps, self.wishes.clip) if better and scale else [],
             "search": _finite(told(self.found, rate or 1.0)) if self.found else None,
             "checks": [check.to_json() for check in self.checks],

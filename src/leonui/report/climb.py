@@ -18,8 +18,8 @@ from leonui.words import mark
 Result = Mapping[str, Any]
 
 
-def content(result: Result, baseline: Record, climb: Record | None) -> dict[str, Any]:
-    """Everything that the template of the page shows."""
+def content(result: Result, baseline: Record | None = None, climb: Record | None = None) -> dict[str, Any]:
+    """Everything that the template of the page shows, from the result and the Records of the two runs."""
     return {
         "program": result.get("program") or "",
         "time": str(result.get("time") or "").replace("T", " "),
@@ -36,7 +36,7 @@ def content(result: Result, baseline: Record, climb: Record | None) -> dict[str,
         "findings": [finding(told) for told in result.get("findings") or []],
         "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
         "notes": [retold(told)["said"] for told in result.get("notes") or []],
-        "charts": _charts(result, baseline, climb),
+        "charts": _charts(result, baseline or Record(), climb),
         "costs": _costs(result),
         "seeds": [_seed(result, pair) for pair in result.get("pairs") or []],
         "compared": _compared(result),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from leonui.terminal import UNFINISHED, number
+from leonui.terminal.text import REPORT, UNFINISHED, number, speaker
 from leonui.words import mark, translate
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -44,11 +44,7 @@ def training(lang: str, quiet: bool, seeds: list[int], steps: int) -> Iterator[C
 
 def show_ppo(result: dict[str, Any], lang: str) -> None:
     """Print the outcome: the verdict first."""
-    console = Console(highlight=False)
-
-    def say(text: str, **evidence: Any) -> str:
-        return escape(translate(text, lang).format(**evidence))
-
+    console, say = Console(highlight=False), speaker(lang)
     if not result["complete"]:
         console.print(f"[yellow]{say(UNFINISHED)}[/]")
     if reached := result["return"]:
@@ -71,7 +67,7 @@ def show_ppo(result: dict[str, Any], lang: str) -> None:
     if not result["complete"]:
         console.print(say(mark("Go on: leonui ppo --resume {run}"), run=result["run"]))
     console.print(say(mark("Watch it: leonui ppo --play {run}"), run=result["run"]))
-    console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+    console.print(say(REPORT, report=result["report"]), soft_wrap=True)
 
 
 def sparkline(values: list[float], encoding: str = "utf-8", width: int = 60) -> str:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from leonui.terminal import UNFINISHED, headline, number
+from leonui.terminal.text import REPORT, UNFINISHED, headline, number, speaker
 from leonui.words import mark, translate
 
 if TYPE_CHECKING:
@@ -54,11 +54,7 @@ def reading(lang: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 def show_diagnosis(result: dict[str, Any], lang: str, fix: bool = False) -> None:
     """Print the outcome of a visit; ``fix``: with the changes to the user's file."""
-    console = Console(highlight=False)
-
-    def say(text: str, **evidence: Any) -> str:
-        return escape(translate(text, lang).format(**evidence))
-
+    console, say = Console(highlight=False), speaker(lang)
     if not result["complete"]:
         console.print(f"[yellow]{say(UNFINISHED)}[/]")
     colour, words = (OF_LOG if result.get("log") else VERDICTS)[result["verdict"]]
@@ -76,7 +72,7 @@ def show_diagnosis(result: dict[str, Any], lang: str, fix: bool = False) -> None
     if result["run"]:
         console.print(say(mark("Steps: {steps}; the run itself has {run}."), **result))
     if result.get("report"):
-        console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+        console.print(say(REPORT, report=result["report"]), soft_wrap=True)
 
 
 def _show_finding(console: Console, finding: dict[str, Any], lang: str) -> None:

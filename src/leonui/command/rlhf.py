@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from leonui import __version__, runs
-from leonui.command import interrupt, settle
+from leonui import runs
+from leonui.command.frame import framed, stoppable, tell
 from leonui.machine import machine
-from leonui.record import Record, Writer, encode
-from leonui.rlhf_terminal import saying, show_rlhf
-from leonui.terminal import fail
+from leonui.record import Record, Writer
+from leonui.terminal.rlhf import saying, show_rlhf
+from leonui.terminal.text import fail
 from leonui.words import language
 
 if TYPE_CHECKING:
@@ -25,18 +22,14 @@ if TYPE_CHECKING:
 SHOWN, LAST = 8, 5  # prompts of which samples are shown; rows at the end
 
 
-def run_rlhf(target: str, *, lang: str | None, as_json: bool, place: str | None, **options: Any) -> int:
-    """The command ``leonui rlhf``; returns its exit code: 0 done, 1 failed or something was found, 2 wrong use."""
-    signal.signal(signal.SIGTERM, interrupt)
+@framed
+def run_rlhf(target: str, *, lang: str | None, as_json: bool, **options: Any) -> int:
+    """Train by a reward; returns the exit code: 0 done, 1 failed or something was found, 2 wrong use."""
+    stoppable()
     try:
-        settle(place)
         return _train(target, lang or language(), as_json, options)
     except ModuleNotFoundError as error:
         return fail(f"{target} needs {error.name}: pip install 'leonui[rlhf]' brings transformers", 1)
-    except ValueError as error:
-        return fail(str(error), 2)
-    except OSError as error:
-        return fail(f"cannot write the run: {error}; free some space, or name another place with --runs", 1)
 
 
 def _train(target: str, lang: str, as_json: bool, options: dict[str, Any]) -> int:
@@ -80,15 +73,8 @@ def _led(trainer: RLHF, prompts: Any, target: str, lang: str, as_json: bool, ste
         "machine": machine(),
         "seconds": time.monotonic() - start,
         "samples": samples,
-        "leonui": __version__,
-        "lang": lang,
-        "report": str(folder / "report.html"),
     }
-    _leave(folder, result, trainer.record)
-    if as_json:
-        sys.stdout.write(encode(result).decode())
-    else:
-        show_rlhf(result, lang)
+    tell(folder, result, lang, as_json, show_rlhf)
     return 0 if complete and not result["findings"] else 1
 
 
@@ -127,10 +113,3 @@ def summary(record: Record) -> dict[str, Any]:
         "checks": [check.to_json() for check in checks],
         "notes": [],
     }
-
-
-def _leave(folder: Path, result: Mapping[str, Any], record: Record) -> None:
-    from leonui.report import rlhf_page
-
-    runs.write_result(folder, dict(result))
-    Path(result["report"]).write_text(rlhf_page(result, record), encoding="utf-8")

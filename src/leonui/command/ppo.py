@@ -13,12 +13,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from leonui import __version__, runs
-from leonui.command import interrupt, settle
+from leonui import runs
+from leonui.command.frame import framed, stoppable, tell
 from leonui.machine import machine
-from leonui.ppo_terminal import show_played, show_ppo, training
 from leonui.record import Record, Tail, encode
-from leonui.terminal import fail
+from leonui.terminal.ppo import show_played, show_ppo, training
+from leonui.terminal.text import fail
 from leonui.words import language
 
 POINTS, PATIENCE = 100, 0.2  # of a curve; seconds between two looks
@@ -27,22 +27,18 @@ COLUMNS = ("return", "kl", "clipped", "entropy", "explained_variance")
 Say = Callable[[int, dict[str, Any]], None]
 
 
-def run_ppo(environment: str | None, *, lang: str | None, as_json: bool, place: str | None, **options: Any) -> int:
-    """The command ``leonui ppo``; returns its exit code: 0 done, 1 failed or something was found, 2 wrong use."""
-    signal.signal(signal.SIGTERM, interrupt)
+@framed
+def run_ppo(environment: str | None, *, lang: str | None, as_json: bool, **options: Any) -> int:
+    """Train a policy; returns the exit code: 0 done, 1 failed or something was found, 2 wrong use."""
+    stoppable()
     lang = lang or language()
     try:
-        settle(place)
         if options["play"]:
             return _play(runs.find(options["play"]), lang, as_json)
         folder, plan = _planned(environment, options)
         return _train(folder, plan, lang, as_json)
     except ModuleNotFoundError as error:
         return fail(f"leonui ppo needs {error.name}, which is not here: pip install 'leonui[rl]'", 1)
-    except ValueError as error:
-        return fail(str(error), 2)
-    except OSError as error:
-        return fail(f"cannot write the run: {error}; free some space, or name another place with --runs", 1)
 
 
 def _planned(environment: str | None, options: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
@@ -94,15 +90,8 @@ def _train(folder: Path, plan: dict[str, Any], lang: str, as_json: bool) -> int:
         "seconds": time.monotonic() - began,
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "machine": machine(),
-        "leonui": __version__,
-        "lang": lang,
-        "report": str(folder / "report.html"),
     }
-    _leave(folder, result)
-    if as_json:
-        sys.stdout.write(encode(result).decode())
-    else:
-        show_ppo(result, lang)
+    tell(folder, result, lang, as_json, show_ppo)
     certain = [finding for finding in result["findings"] if finding["class"] == "is"]
     return 0 if result["complete"] and not certain else 1
 
@@ -192,13 +181,6 @@ def curve(records: list[Record], name: str, steps: int) -> dict[str, list[float 
 
 def _known(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _leave(folder: Path, result: dict[str, Any]) -> None:
-    from leonui.report import ppo_page
-
-    runs.write_result(folder, result)
-    Path(result["report"]).write_text(ppo_page(result), encoding="utf-8")
 
 
 def _play(folder: Path, lang: str, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from leonui.record import Row
-from leonui.terminal import UNFINISHED, number
+from leonui.terminal.text import REPORT, UNFINISHED, number, speaker
 from leonui.words import mark, translate
 
 GAINED = mark("Reward {before:.3g} -> {after:.3g}, {kl:.3g} nats from where it began")
@@ -48,11 +48,7 @@ def saying(lang: str, quiet: bool, steps: int) -> Iterator[Callable[[Row], None]
 
 def show_rlhf(result: dict[str, Any], lang: str) -> None:
     """Print the outcome: the verdict first."""
-    console = Console(highlight=False)
-
-    def say(text: str, **evidence: Any) -> str:
-        return escape(translate(text, lang).format(**evidence))
-
+    console, say = Console(highlight=False), speaker(lang)
     if not result["complete"]:
         console.print(f"[yellow]{say(UNFINISHED)}[/]")
     if reward := result["reward"]:
@@ -68,7 +64,7 @@ def show_rlhf(result: dict[str, Any], lang: str) -> None:
             console.print(f"[green]✔[/] {say(check['template'], **check['evidence'])}")
     console.print(_samples(result["samples"], lang))
     if result.get("report"):
-        console.print(say(mark("Report: {report}"), report=result["report"]), soft_wrap=True)
+        console.print(say(REPORT, report=result["report"]), soft_wrap=True)
 
 
 def _samples(samples: list[dict[str, Any]], lang: str) -> Table:

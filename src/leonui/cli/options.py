@@ -1,0 +1,61 @@
+"""The words that commands share, and how what stands behind them is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from leonui.words import LANGUAGES
+
+PROGRAM = click.argument("program", nargs=-1, type=click.UNPROCESSED)
+MODULE = click.option("-m", "module", metavar="MODULE", help="Run a module: -m package.train args.")
+LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), help="Language of what is said; default: the environment's."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else.")
+METRIC = click.option(
+    "--metric",
+    metavar="REGEX",
+    callback=lambda *given: pattern(given[-1]),
+    help="The script's own printed number: 'val acc ([0-9.]+)'.",
+)
+GOAL = click.option(
+    "--goal", type=click.Choice(["min", "max"]), default="min", show_default=True, help="Of the metric."
+)
+WORKERS = click.option("--workers", type=click.IntRange(1), help="Trials side by side; default: one a core.")
+START = click.option(
+    "--start",
+    type=click.Choice(["auto", "fork", "rewind", "rerun"]),
+    default="auto",
+    help="How branches start; auto: the first of these that is possible.",
+)
+RUNS = click.option("--runs", "place", type=click.Path(file_okay=False), help="Where runs live; default .leonui.")
+SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+def argv(program: tuple[str, ...], module: str | None) -> list[str]:
+    """A program as it would be started."""
+    return ["-m", module, *program] if module else list(program)
+
+
+def example(name: str = "digits_mlp.py") -> str:
+    """The path of a bundled example."""
+    here = Path(__file__).parents[1]
+    places = (here / "examples", here.parents[1] / "examples")
+    script = next(place for place in places if place.is_dir()) / name
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
+
+
+def pattern(text: str | None) -> str | None:
+    """A regular expression with a group. Raises BadParameter where it is none."""
+    try:
+        groups = re.compile(text or "(.)").groups
+    except re.error as error:
+        raise click.BadParameter(
+            f"{text!r} is no regular expression: {error}; give one like 'acc ([0-9.]+)'"
+        ) from error
+    if not groups:
+        raise click.BadParameter(f"{text!r} has no group; put the number in one: 'acc ([0-9.]+)'")
+    return text

@@ -1,0 +1,139 @@
+"""The commands that are pointed at a training script."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from leonui.cli.options import GOAL, JSON, LANG, METRIC, MODULE, PROGRAM, RUNS, SETTINGS, START, WORKERS, argv, example
+
+
+@click.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@click.option("--budget", metavar="STEPS|TIME", help="End each training after 500 (steps), 90s or 5m.")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Seeds to compare on; default 3, or 1 where a run takes a minute."
+)
+@METRIC
+@GOAL
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def climb(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Train better: baseline, first checks, learning rate, the climb, the verdict, a report.
+
+    Without a program it climbs the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.command.climb import run_climb
+
+    options["budget"] = _budget(options["budget"])
+    ctx.exit(run_climb(argv(program, module) or [example()], **options))
+
+
+@click.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@click.option("--steps", type=click.IntRange(1), help="How long the whole run is, where that cannot be found out.")
+@click.option("--budget", type=click.IntRange(1), help="Steps that the search may take; default: those of one run.")
+@click.option("--method", type=click.Choice(["branches", "ramp"]), default="branches", help="ramp: the range test.")
+@click.option("-o", "--optimizer", multiple=True, metavar="NAME", help="Try this optimizer; may be repeated.")
+@click.option("--schedule", multiple=True, metavar="NAME", help="Try constant, linear, cosine, warmup_linear, wsd.")
+@click.option("--weight-decay", metavar="NUMBER|auto", help="Of the optimizers that are tried; auto: search it.")
+@METRIC
+@GOAL
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def lr(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Find the learning rate, by real branches of the training: how sure it is, and what being off would cost.
+
+    Without a program it searches the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.command.rate import run_lr
+
+    options["weight_decay"] = _decay(options["weight_decay"])
+    ctx.exit(run_lr(argv(program, module) or [example()], **options))
+
+
+@click.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@click.option("--fix", is_flag=True, help="Show the changes to your file that were seen to help; nothing is written.")
+@click.option(
+    "--log", metavar="PATH", help="Read the log of a past run instead: CSV, JSON Lines, TensorBoard, HF Trainer."
+)
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log: str | None, **options: Any) -> None:
+    """Name what is wrong with a training, point at the line, prove it by replay.
+
+    Without a program it examines the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.command.doctor import run_doctor, run_log
+
+    if log and (program or module):
+        raise click.UsageError("a log and a program are two visits: give --log PATH, or a program")
+    if log:
+        ctx.exit(run_log(log, options["lang"], options["as_json"], place=options["place"]))
+    ctx.exit(run_doctor(argv(program, module) or [example()], **options))
+
+
+@click.command()
+@click.argument("code", required=False)
+@LANG
+@click.pass_context
+def explain(ctx: click.Context, code: str | None, lang: str | None) -> None:
+    """Tell what a finding's CODE means: the fault, its test, what looks alike, the mending. Without one, list all."""
+    from leonui.command.doctor import run_explain
+
+    ctx.exit(run_explain(code, lang))
+
+
+@click.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@RUNS
+@click.pass_context
+def watch(ctx: click.Context, program: tuple[str, ...], module: str | None, place: str | None) -> None:
+    """Run a program as it is and leave a Record; its output and its exit code pass through."""
+    from leonui.command.watch import run_watch
+
+    ctx.exit(run_watch(argv(program, module), place=place))
+
+
+def _decay(text: str | None) -> float | str | None:
+    if text in (None, "auto"):
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no number; give one like 0.1, or auto", param_hint="--weight-decay"
+        ) from error
+
+
+def _budget(text: str | None) -> tuple[int | None, float | None]:
+    """Steps and seconds; one of them, or neither, is None."""
+    if text is None:
+        return None, None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|min)?", text)
+    if not found or (not found[2] and "." in found[1]) or not float(found[1]):
+        raise click.BadParameter(
+            f"{text!r} is neither steps nor a time; give 500, 90s, 5m or 1h", param_hint="--budget"
+        )
+    if not found[2]:
+        return int(found[1]), None
+    return None, float(found[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[found[2]]
