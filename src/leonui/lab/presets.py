@@ -13,81 +13,136 @@ SHARES = (0.5, 1.0, 2.0)  # of every learning rate: what a page without a server
 
 @dataclass(frozen=True)
 class Preset:
-    """A race with a title and what it teaches, in English, to be translated."""
+    """A race with a title and what it teaches, in English, to be translated, and the section of the lesson it is from."""
 
     name: str
+    section: int
     title: str
     words: str
     race: dict[str, Any]
 
-    def wish(self, share: float = 1.0) -> Wish:
-        """The race, every rate times ``share``."""
-        climbers = [one | {"lr": one["lr"] * share} for one in self.race["climbers"]]
-        return Wish.of(self.race | {"climbers": climbers})
+    def wish(self) -> Wish:
+        """The race, checked."""
+        return Wish.of(self.race)
 
 
-def _race(surface: str, start: list[float], steps: int, *climbers: tuple[Any, ...], **more: Any) -> dict[str, Any]:
-    said = [
-        {"kind": kind, "lr": lr, "momentum": rest[0] if rest else 0.9, "batch": rest[1] if len(rest) > 1 else 1}
-        for kind, lr, *rest in climbers
-    ]
-    return {"surface": surface, "start": start, "steps": steps, "noise": 0.0, "batch": 1, "seed": 0, **more, "climbers": said}
+def _race(surface: str, start: list[float], steps: int, *climbers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    plain = {"surface": surface, "start": start, "steps": steps, "noise": 0.0, "batch": 1, "seed": 0}
+    return plain | more | {"climbers": list(climbers)}
+
+
+def _climber(kind: str, lr: float, momentum: float = 0.9, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "lr": lr, "momentum": momentum, "batch": 1, "schedule": "", "clip": 0.0} | more
 
 
 PRESETS = (
     Preset(
-        "zigzag", mark("Zigzag or smooth"),
+        "zigzag", 4, mark("Zigzag or smooth"),
         mark("Plain descent bounces from wall to wall of a ravine; with momentum the bounces cancel and the way along it adds up."),
-        _race("ravine", [-6.0, 1.2], 120, ("sgd", 0.038), ("momentum", 0.006, 0.9), ("average", 0.08, 0.9), ("adam", 0.3, 0.9)),
+        _race(
+            "ravine", [-6.0, 1.2], 120,
+            _climber("sgd", 0.038), _climber("momentum", 0.01, 0.7), _climber("nesterov", 0.01), _climber("adam", 0.3),
+        ),
     ),
     Preset(
-        "rates", mark("Learning rate: too small to too large"),
+        "rates", 3, mark("Too small, good, too large"),
         mark("The same descent with four rates. Above 2 / lambda_max, here 0.04, every step lands higher on the other wall."),
-        _race("ravine", [-6.0, 0.6], 100, ("sgd", 0.0005), ("sgd", 0.02), ("sgd", 0.0397), ("sgd", 0.0412)),
+        _race("ravine", [-6.0, 0.6], 100, *(_climber("sgd", lr) for lr in (0.0005, 0.02, 0.0397, 0.0412))),
     ),
     Preset(
-        "convex", mark("Convex"),
+        "parabola", 3, mark("The limit on a parabola"),
+        mark("With curvature 1 the limit is 2: a rate of 0.05 creeps, 0.5 arrives, 1.9 bounces, and 2.1 leaves for good."),
+        _race("line", [-1.2], 12, *(_climber("sgd", lr) for lr in (0.05, 0.5, 1.9, 2.1))),
+    ),
+    Preset(
+        "slope", 1, mark("One step"),
+        mark("A slope is true only where it was measured: one step of 1 lands at the bottom, one of 2 as high as before."),
+        _race("line", [-2.5], 1, *(_climber("sgd", lr) for lr in (0.3, 1.0, 1.7, 2.1))),
+    ),
+    Preset(
+        "convex", 2, mark("Convex"),
         mark("One minimum: every descent whose rate is below the limit gets there, from every start."),
-        _race("line", [-2.5], 60, ("sgd", 0.05), ("sgd", 0.5), ("momentum", 0.1, 0.8), ("adam", 0.2, 0.9)),
+        _race(
+            "line", [-2.5], 60,
+            _climber("sgd", 0.05), _climber("sgd", 0.5), _climber("momentum", 0.1, 0.8), _climber("adam", 0.2),
+        ),
     ),
     Preset(
-        "nonconvex", mark("Non-convex"),
+        "nonconvex", 2, mark("Non-convex"),
         mark("Who only goes down stays in the first hollow; momentum carries over the rise, and across the level step."),
-        _race("hills", [-2.5], 150, ("sgd", 0.02), ("momentum", 0.02, 0.9), ("adam", 0.1, 0.9)),
+        _race("hills", [-2.5], 150, _climber("sgd", 0.02), _climber("momentum", 0.02), _climber("adam", 0.1)),
     ),
     Preset(
-        "saddle", mark("Stuck at a saddle"),
-        mark("Started exactly on the ridge, every rule ends at the pass: its gradient is zero, and yet it is no minimum."),
-        _race("saddle", [-1.6, 0.0], 150, ("sgd", 0.1), ("momentum", 0.05, 0.9), ("adam", 0.05, 0.9)),
+        "saddle", 2, mark("Leaving a saddle"),
+        mark("A millionth beside the ridge: SGD waits long, momentum less; what divides by the gradient's size hardly notices."),
+        _race(
+            "saddle", [1.0, 1e-6], 300,
+            _climber("sgd", 0.05), _climber("momentum", 0.05), _climber("rmsprop", 0.05), _climber("adam", 0.05),
+        ),
     ),
     Preset(
-        "escape", mark("Noise leaves the saddle"),
-        mark("The same start with noisy gradients, as of small batches: the noise pushes off the ridge, and the slope does the rest."),
-        _race("saddle", [-1.6, 0.0], 150, ("sgd", 0.1), ("momentum", 0.05, 0.9), ("adam", 0.05, 0.9), noise=0.2, batch=4),
+        "ridge", 2, mark("Stuck at a saddle"),
+        mark("Exactly on the ridge every rule ends at the pass. Turn up the noise: it pushes off, and the slope does the rest."),
+        _race("saddle", [-1.6, 0.0], 150, _climber("sgd", 0.1), _climber("momentum", 0.05), _climber("adam", 0.05)),
     ),
     Preset(
-        "batch", mark("Batch: all, one, a few"),
+        "batch", 3, mark("Batch: all, one, a few"),
         mark("50,000 samples for each: 5 steps on all of them, 50,000 on one at a time, 781 on batches of 64."),
-        _race(REGRESSION, [0.0, 0.0], 1, ("sgd", 0.4, 0.9, 10_000), ("sgd", 0.005, 0.9, 1), ("sgd", 0.05, 0.9, 64)),
+        _race(
+            REGRESSION, [0.0, 0.0], 1,
+            _climber("sgd", 0.4, batch=10_000), _climber("sgd", 0.005, batch=1), _climber("sgd", 0.05, batch=64),
+        ),
     ),
     Preset(
-        "plateau", mark("A plateau"),
+        "plateau", 5, mark("A plateau"),
         mark("Where the gradient vanishes, steps in its proportion vanish too; Adam and Lion take steps of their own length."),
-        _race("plateau", [-3.2, 1.6], 200, ("sgd", 0.1), ("momentum", 0.1, 0.9), ("adam", 0.05, 0.9), ("lion", 0.03, 0.9)),
+        _race(
+            "plateau", [-3.2, 1.6], 200,
+            _climber("sgd", 0.1), _climber("momentum", 0.1), _climber("adam", 0.05), _climber("lion", 0.03),
+        ),
     ),
     Preset(
-        "valley", mark("A bent valley"),
-        mark("Into Rosenbrock's valley is easy, along its floor is long: look at the losses, which fall slower and slower."),
-        _race("rosenbrock", [-1.5, 2.0], 500, ("sgd", 0.0008), ("momentum", 0.0005, 0.9), ("adam", 0.1, 0.9), ("nesterov", 0.0005, 0.9)),
+        "valley", 5, mark("A bent valley"),
+        mark("Rosenbrock's valley, each with its best rate of a grid: into it is easy, along its floor is long."),
+        _race(
+            "rosenbrock", [-1.5, 2.0], 300,
+            _climber("sgd", 0.0018), _climber("momentum", 0.0018), _climber("adamw", 1.8), _climber("rmsprop", 0.18),
+            _climber("lion", 0.018),
+        ),
     ),
     Preset(
-        "four", mark("Four minima"),
+        "four", 5, mark("Four minima"),
         mark("Four hollows of one depth: drag the start a little, and the climbers part."),
-        _race("himmelblau", [0.0, 0.5], 150, ("sgd", 0.01), ("momentum", 0.004, 0.9), ("adam", 0.3, 0.9), ("lion", 0.1, 0.9)),
+        _race(
+            "himmelblau", [0.0, 0.5], 150,
+            _climber("sgd", 0.01), _climber("momentum", 0.004), _climber("adam", 0.3), _climber("lion", 0.1),
+        ),
     ),
     Preset(
-        "eggs", mark("An egg box"),
+        "eggs", 5, mark("An egg box"),
         mark("A local minimum at every step: large steps and momentum leap over some of them, none finds the lowest by itself."),
-        _race("rastrigin", [-3.3, 2.2], 300, ("sgd", 0.002), ("momentum", 0.004, 0.95), ("adam", 0.4, 0.95), ("sgd", 0.01)),
+        _race(
+            "rastrigin", [-3.3, 2.2], 300,
+            _climber("sgd", 0.002), _climber("momentum", 0.004, 0.95), _climber("adam", 0.4, 0.95), _climber("sgd", 0.01),
+        ),
+    ),
+    Preset(
+        "schedules", 6, mark("Letting the rate fall"),
+        mark("Noisy gradients: a constant rate never comes to rest; one that falls does, and each schedule in its own way."),
+        _race(
+            "bowl", [-3.0, 2.0], 300,
+            *(_climber("sgd", 0.2, schedule=name) for name in ("", "cosine", "wsd", "one_cycle", "restarts", "inverse_sqrt")),
+            noise=2.0,
+        ),
+    ),
+    Preset(
+        "cliff", 7, mark("A cliff, and clipping"),
+        mark("The wall's gradient throws plain descent far off; bounded to a norm of 1 it takes a step like any other."),
+        _race("cliff", [1.25], 15, _climber("sgd", 0.15), _climber("sgd", 0.15, clip=1.0)),
+    ),
+    Preset(
+        "clip", 8, mark("PPO's bound"),
+        mark("Beyond 1.2 a likelier action earns nothing, so the slope ends. SGD stops there; whoever has momentum coasts on."),
+        _race("ppo", [1.0], 40, _climber("sgd", 0.03), _climber("momentum", 0.03, 0.8), _climber("adam", 0.03)),
     ),
 )  # fmt: skip

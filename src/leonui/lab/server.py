@@ -1,9 +1,9 @@
-"""The server of the lab: one page and one question, on this machine only."""
+"""The server of the lab: one page and two questions, on this machine only."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -12,42 +12,34 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from leonui.lab.answer import answer
+from leonui.lab.answer import answer, rates
 from leonui.lab.page import page, policy_of
 from leonui.lab.wish import Wish
-from leonui.landscape import Surface
+from leonui.landscape import SURFACES, Surface
 
 HOST = "127.0.0.1"
 MOST_BYTES = 16_384
-MOST_WAITING = 32  # races that wait for the one that is computed
+MOST_WAITING = 16  # races that wait for the one that is computed
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
-def application(surfaces: Mapping[str, Surface], port: int, lang: str) -> Starlette:
-    """The application: ``/`` is the page, ``/race`` answers a Wish that is posted to it as JSON."""
-    html = page(surfaces, lang, live=True)
+def application(port: int, lang: str, surfaces: Mapping[str, Surface] = SURFACES) -> Starlette:
+    """The application: ``/`` is the page; ``/race`` and ``/rates`` answer a Wish that is posted to them as JSON."""
+    html = page(lang, surfaces)
     security = {**HEADERS, "Content-Security-Policy": policy_of(live=True), "X-Frame-Options": "DENY"}
     queue = _Queue()
 
     async def show(request: Request) -> Response:
         return refusal(request, port) or Response(html, media_type="text/html", headers=security)
 
-    async def race(request: Request) -> Response:
-        refused = refusal(request, port)
-        if refused:
-            return refused
-        body = await _body(request)
-        if body is None:
-            return _error(f"a race takes at most {MOST_BYTES} bytes", 413)
-        try:
-            wish = Wish.of(json.loads(body))
-            return JSONResponse(await queue.run(wish, surfaces), headers=HEADERS)
-        except ValueError as error:
-            return _error(str(error), 400)
-        except _Full:
-            return _error("too many races at once; try again in a moment", 503)
+    def asked(work: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+        async def respond(request: Request) -> Response:
+            return refusal(request, port) or await _answered(request, queue, work, surfaces)
 
-    return Starlette(routes=[Route("/", show), Route("/race", race, methods=["POST"])])
+        return respond
+
+    questions = [Route(path, asked(work), methods=["POST"]) for path, work in (("/race", answer), ("/rates", rates))]
+    return Starlette(routes=[Route("/", show), *questions])
 
 
 class _Full(Exception):
@@ -60,15 +52,29 @@ class _Queue:
     def __init__(self) -> None:
         self._waiting, self._one = 0, None
 
-    async def run(self, wish: Wish, surfaces: Mapping[str, Surface]) -> dict[str, Any]:
+    async def run(self, work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
         if self._waiting >= MOST_WAITING:
             raise _Full
         self._one = self._one or CapacityLimiter(1)
         self._waiting += 1
         try:
-            return await to_thread.run_sync(answer, wish, surfaces, limiter=self._one)
+            return await to_thread.run_sync(work, *args, limiter=self._one)
         finally:
             self._waiting -= 1
+
+
+async def _answered(
+    request: Request, queue: _Queue, work: Callable[..., dict[str, Any]], surfaces: Mapping[str, Surface]
+) -> Response:
+    body = await _body(request)
+    if body is None:
+        return _error(f"a race takes at most {MOST_BYTES} bytes", 413)
+    try:
+        return JSONResponse(await queue.run(work, Wish.of(json.loads(body)), surfaces), headers=HEADERS)
+    except (ValueError, RecursionError) as error:
+        return _error(str(error), 400)
+    except _Full:
+        return _error("too many races at once; try again in a moment", 503)
 
 
 def refusal(request: Request, port: int) -> Response | None:

@@ -17,7 +17,7 @@ from leonui.report.text import say
 from leonui.words import LANGUAGES
 
 HERE = Path(__file__).parent
-_NAMES = {"en": "English", "vi": "Tiếng Việt"}
+NAMES = {"en": "English", "vi": "Tiếng Việt"}
 
 
 def render(template: str, lang: str | None = None, **content: Any) -> str:
@@ -29,7 +29,7 @@ def render(template: str, lang: str | None = None, **content: Any) -> str:
         .render(
             **content,
             lang=lang if lang in LANGUAGES else "en",
-            languages={code: _NAMES.get(code, code) for code in LANGUAGES},
+            languages={code: NAMES.get(code, code) for code in LANGUAGES},
             style=own("page.css"),
             script=script,
             plotly=packed_plotly(),

@@ -1,0 +1,75 @@
+/* The map: contours, or a curve; on it the paths up to a step, minima, saddles and the start. */
+const cut = (values) => values.slice(0, at + 1);
+const broken = (one) => at >= one.x.length - 1 && ["diverged", "fell"].includes(one.verdict);
+
+function inside(one, i) {
+  const [[left, right], [low, high] = [-Infinity, Infinity]] = place().window;
+  return one.x[i] !== null && one.x[i] >= left && one.x[i] <= right && (curve() || (one.y[i] >= low && one.y[i] <= high));
+}
+
+/* The last step up to now at which a climber was on the map. */
+function head(one) {
+  let last = Math.min(at, one.x.length - 1);
+  while (last > 0 && !inside(one, last)) last -= 1;
+  return last;
+}
+
+function ground() {
+  const one = place();
+  if (curve()) {
+    const fill = { fill: "tozeroy", fillcolor: ink("--land") };
+    return { type: "scatter", mode: "lines", x: one.x, y: one.loss, line: { color: ink("--ink-soft"), width: 2 }, hoverinfo: "skip", ...fill };
+  }
+  return {
+    type: "contour", x: one.x, y: one.y, z: one.shade, ncontours: 26, colorscale: terrain(), showscale: false, hoverinfo: "skip",
+    contours: { coloring: "heatmap" }, line: { width: 1, color: ink("--contour"), smoothing: 1 },
+  };
+}
+
+function trail(one, index) {
+  const x = cut(one.x), y = cut(one.y), own = color(index), last = head(one), broke = broken(one);
+  const line = { color: own, width: 2.5, dash: DASHES[index] }, edge = ink("--halo");
+  const dots = one.x.length <= 130 ? "lines+markers" : "lines";
+  const right = one.x[last] > (place().window[0][0] + place().window[0][1]) / 2;
+  return [
+    { type: "scatter", mode: "lines", x, y, line: { color: edge, width: 5 }, opacity: 0.7, hoverinfo: "skip" },
+    { type: "scatter", mode: dots, x, y, line, marker: { size: 4.5, color: own }, name: label(shown.race.climbers[index]), hovertemplate: "%{x:.3g}, %{y:.3g}" },
+    {
+      type: "scatter", mode: broke ? "markers+text" : "markers", x: [one.x[last]], y: [one.y[last]], hoverinfo: "skip", cliponaxis: false,
+      text: broke ? [` ${one.words[root.lang]} `] : [], textposition: right ? "middle left" : "middle right",
+      textfont: { color: own, size: 13, weight: 700, shadow: `0 0 3px ${edge}, 0 0 3px ${edge}, 0 0 5px ${edge}` },
+      marker: { symbol: broke ? "x" : "circle", size: broke ? 13 : 12, color: own, line: { color: edge, width: broke ? 1 : 2 } },
+    },
+  ];
+}
+
+function marks() {
+  const up = (point) => (curve() ? height(point[0]) : point[1]);
+  const mark = (points, symbol, size, name, fill) => ({
+    type: "scatter", mode: "markers", x: points.map((point) => point[0]), y: points.map(up), name, hovertemplate: name,
+    marker: { symbol, size, color: fill, line: { color: ink("--ink"), width: 1.5 } },
+  });
+  return [
+    mark(place().minima, "star", 14, say("minimum"), "#ffd54a"),
+    mark(place().saddles, "diamond-open", 11, say("saddle"), ink("--ink")),
+    mark([batches() ? place().start : state.start], "circle-open-dot", 18, say("start"), ink("--ink")),
+  ];
+}
+
+/* The height of a curve between the points that were sent. */
+function height(x) {
+  const { x: xs, loss } = place(), last = xs.length - 1;
+  const share = Math.max(0, Math.min(1, (x - xs[0]) / (xs[last] - xs[0]))) * last, i = Math.min(last - 1, Math.floor(share));
+  return loss[i] + (share - i) * (loss[i + 1] - loss[i]);
+}
+
+function flat() {
+  const [first, second] = place().window;
+  let y = axis(`${say("weight")} 2`, { range: second, showgrid: false });
+  if (curve()) {
+    const losses = place().loss.filter((loss) => loss !== null), low = Math.min(...losses), span = Math.max(...losses) - low;
+    y = axis(say("loss"), { range: [low - 0.08 * span, low + 1.05 * span] });
+  }
+  const x = axis(curve() ? say("weight") : `${say("weight")} 1`, { range: first, showgrid: false });
+  return [[ground(), ...shown.climbers.flatMap(trail), ...marks()], layout({ xaxis: x, yaxis: y })];
+}
