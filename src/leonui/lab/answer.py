@@ -12,7 +12,7 @@ import torch
 
 from leonui.lab.code import python
 from leonui.lab.wish import MOST_SAMPLES, REGRESSION, Entry, Wish
-from leonui.landscape import SURFACES, Conditions, Surface, Verdict, climb, reach, train
+from leonui.landscape import SURFACES, Surface, Verdict, climb, reach, train
 from leonui.landscape.regression import Epochs, regression
 from leonui.landscape.slope import compiled
 from leonui.landscape.verdict import SAYINGS
@@ -81,7 +81,7 @@ def _trained(entry: Entry, wish: Wish) -> dict[str, Any]:
 
 def _training(entry: Entry, wish: Wish) -> tuple[Any, Epochs]:
     climber = entry.climber(max(1, MOST_SAMPLES // entry.batch))
-    return climber, train(climber, entry.batch, MOST_SAMPLES, wish.conditions.seed)
+    return climber, train(climber, entry.batch, MOST_SAMPLES, wish.conditions.seed, keep=1000)
 
 
 def _judged(found: Epochs, batch: int) -> Verdict:
@@ -101,9 +101,7 @@ def _end(entry: Entry, wish: Wish, surfaces: Mapping[str, Surface]) -> float | N
     if wish.surface == REGRESSION:
         _, found = _training(entry, wish)
         return None if found.diverged else numbers(found.losses[-1:])[0]
-    how = wish.conditions
-    last = Conditions(how.steps, how.noise, how.batch, how.seed, every=how.steps)
-    path = climb(surfaces[wish.surface], entry.climber(how.steps), wish.start, last)
+    path = climb(surfaces[wish.surface], entry.climber(wish.conditions.steps), wish.start, wish.conditions)
     return None if path.verdict.kind in ("diverged", "fell") else numbers(path.losses[-1:])[0]
 
 

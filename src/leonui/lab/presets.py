@@ -46,7 +46,7 @@ PRESETS = (
     ),
     Preset(
         "rates", 3, mark("Too small, good, too large"),
-        mark("The same descent with four rates. Above 2 / lambda_max, here 0.04, every step lands higher on the other wall."),
+        mark("The same descent with four rates. Above 2/λmax, here 0.04, every step lands higher on the other wall."),
         _race("ravine", [-6.0, 0.6], 100, *(_climber("sgd", lr) for lr in (0.0005, 0.02, 0.0397, 0.0412))),
     ),
     Preset(
@@ -87,7 +87,7 @@ PRESETS = (
     ),
     Preset(
         "batch", 3, mark("Batch: all, one, a few"),
-        mark("50,000 samples for each: 5 steps on all of them, 50,000 on one at a time, 781 on batches of 64."),
+        mark("20,000 samples for each: 2 steps on all of them, 20,000 on one at a time, 312 on batches of 64."),
         _race(
             REGRESSION, [0.0, 0.0], 1,
             _climber("sgd", 0.4, batch=10_000), _climber("sgd", 0.005, batch=1), _climber("sgd", 0.05, batch=64),

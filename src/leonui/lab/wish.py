@@ -12,7 +12,7 @@ from leonui.landscape import Climber, Conditions
 from leonui.landscape.regression import SAMPLES
 from leonui.schedule import parse
 
-MOST_STEPS, MOST_CLIMBERS, MOST_SAMPLES = 2000, 6, 50_000
+MOST_STEPS, MOST_CLIMBERS, MOST_SAMPLES = 2000, 6, 20_000
 MOST_RATE, MOST_NOISE, MOST_SEED = 1e4, 1e6, 2**31
 FAR = 1e6  # no start is further away
 REGRESSION = "regression"  # the place where climbers differ in their batches

@@ -18,12 +18,12 @@ function list() {
 }
 
 function row(index) {
-  const called = (what) => `${say("climber", { number: index + 1 })}: ${say(what)}`;
-  const input = (what, values) => element("input", { ariaLabel: called(what), disabled: !lab.live, ...values });
+  const spoken = (what) => `${say("climber", { number: index + 1 })}: ${say(what)}`;
+  const input = (what, values) => element("input", { ariaLabel: spoken(what), disabled: !lab.live, ...values });
   const number = (what) => input(what, { type: "number", step: "any", min: 0, name: what });
   const slider = (what, max, step) => input(what, { type: "range", min: 0, max, step, name: `${what}-slider` });
   const select = (what, options) =>
-    element("select", { name: what, ariaLabel: called(what), disabled: !lab.live },
+    element("select", { name: what, ariaLabel: spoken(what), disabled: !lab.live },
       ...Object.entries(options).map(([value, text]) => element("option", { value, textContent: text })));
   const field = (what, ...inputs) => element("div", { className: `field of-${what}` }, element("span", { textContent: say(what) }), ...inputs);
   const labels = Object.fromEntries(Object.entries(lab.kinds).map(([name, kind]) => [name, kind.label]));
@@ -83,14 +83,18 @@ function turned(input, index) {
   touched();
 }
 
+/* A climber by its rule and its numbers, as far as they matter here. */
+function called({ kind, lr, batch, schedule, clip }) {
+  const more = [batches() && `${say("batch")} ${batch}`, schedule && lab.schedules[schedule][root.lang], !batches() && clip && `${say("clip")} ${short(clip)}`];
+  return [`${label({ kind })} ${short(lr)}`, ...more.filter(Boolean)].join(", ");
+}
+
 /* What was answered, beside each climber and below the map. */
 function verdicts() {
   const said = shown.climbers.map((one, index) => {
-    const { lr, kind } = shown.race.climbers[index], node = by("climbers").children[index];
-    if (node) {
-      judge(node, one, lr);
-    }
-    const item = element("li", { className: one.verdict }, dash(index), element("b", { textContent: label({ kind }) }), ` ${short(lr)} `, element("span", { textContent: one.words[root.lang] }));
+    const node = by("climbers").children[index];
+    if (node) judge(node, one, shown.race.climbers[index].lr);
+    const item = element("li", { className: one.verdict }, dash(index), element("b", { textContent: called(shown.race.climbers[index]) }), element("span", { textContent: one.words[root.lang] }));
     item.style.setProperty("--own", `var(--c${index + 1})`);
     return item;
   });

@@ -21,7 +21,7 @@ function deep() {
   const line = { color: ink("--ink-soft"), gridcolor: ink("--grid"), showbackground: false, showspikes: false };
   const named = (text, more = {}) => ({ ...line, title: { text }, ...more });
   const scene = {
-    uirevision: state.surface, camera: { eye: { x: 1.15, y: -1.3, z: 0.95 }, center: { x: 0, y: 0, z: -0.18 } }, aspectmode: "manual", aspectratio: { x: 1.3, y: 1.3, z: 0.65 },
+    uirevision: state.surface, camera: { eye: { x: 0.95, y: -1.15, z: 0.85 }, center: { x: 0, y: 0, z: -0.2 } }, aspectmode: "manual", aspectratio: { x: 1.3, y: 1.3, z: 0.65 },
     xaxis: named(`${say("weight")} 1`), yaxis: named(`${say("weight")} 2`), zaxis: named(say("loss"), { showticklabels: false }),
   };
   return [[surface, ...shown.climbers.flatMap((one, i) => rope(one, i, lift)), ...flags(lift)], layout({ scene, margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: "turntable" })];

@@ -17,27 +17,33 @@ function head(one) {
 function ground() {
   const one = place();
   if (curve()) {
-    const fill = { fill: "tozeroy", fillcolor: ink("--land") };
-    return { type: "scatter", mode: "lines", x: one.x, y: one.loss, line: { color: ink("--ink-soft"), width: 2 }, hoverinfo: "skip", ...fill };
+    const line = { type: "scatter", mode: "lines", hoverinfo: "skip" }, [low] = reach();
+    return [
+      { ...line, x: [one.x[0], one.x.at(-1)], y: [low, low], line: { width: 0 } },
+      { ...line, x: one.x, y: one.loss, line: { color: ink("--ink-soft"), width: 2 }, fill: "tonexty", fillcolor: ink("--land") },
+    ];
   }
-  return {
+  return [{
     type: "contour", x: one.x, y: one.y, z: one.shade, ncontours: 26, colorscale: terrain(), showscale: false, hoverinfo: "skip",
     contours: { coloring: "heatmap" }, line: { width: 1, color: ink("--contour"), smoothing: 1 },
-  };
+  }];
+}
+
+/* From where to where the losses of a curve are shown. */
+function reach() {
+  const losses = place().loss.filter((loss) => loss !== null), low = Math.min(...losses), span = Math.max(...losses) - low;
+  return [low - 0.08 * span, low + 1.05 * span];
 }
 
 function trail(one, index) {
   const x = cut(one.x), y = cut(one.y), own = color(index), last = head(one), broke = broken(one);
   const line = { color: own, width: 2.5, dash: DASHES[index] }, edge = ink("--halo");
   const dots = one.x.length <= 130 ? "lines+markers" : "lines";
-  const right = one.x[last] > (place().window[0][0] + place().window[0][1]) / 2;
   return [
     { type: "scatter", mode: "lines", x, y, line: { color: edge, width: 5 }, opacity: 0.7, hoverinfo: "skip" },
     { type: "scatter", mode: dots, x, y, line, marker: { size: 4.5, color: own }, name: label(shown.race.climbers[index]), hovertemplate: "%{x:.3g}, %{y:.3g}" },
     {
-      type: "scatter", mode: broke ? "markers+text" : "markers", x: [one.x[last]], y: [one.y[last]], hoverinfo: "skip", cliponaxis: false,
-      text: broke ? [` ${one.words[root.lang]} `] : [], textposition: right ? "middle left" : "middle right",
-      textfont: { color: own, size: 13, weight: 700, shadow: `0 0 3px ${edge}, 0 0 3px ${edge}, 0 0 5px ${edge}` },
+      type: "scatter", mode: "markers", x: [one.x[last]], y: [one.y[last]], hoverinfo: "skip", cliponaxis: false,
       marker: { symbol: broke ? "x" : "circle", size: broke ? 13 : 12, color: own, line: { color: edge, width: broke ? 1 : 2 } },
     },
   ];
@@ -66,10 +72,17 @@ function height(x) {
 function flat() {
   const [first, second] = place().window;
   let y = axis(`${say("weight")} 2`, { range: second, showgrid: false });
-  if (curve()) {
-    const losses = place().loss.filter((loss) => loss !== null), low = Math.min(...losses), span = Math.max(...losses) - low;
-    y = axis(say("loss"), { range: [low - 0.08 * span, low + 1.05 * span] });
-  }
+  if (curve()) y = axis(say("loss"), { range: reach() });
   const x = axis(curve() ? say("weight") : `${say("weight")} 1`, { range: first, showgrid: false });
-  return [[ground(), ...shown.climbers.flatMap(trail), ...marks()], layout({ xaxis: x, yaxis: y })];
+  const annotations = shown.climbers.map((one, i) => [one, i]).filter(([one]) => broken(one)).map(([one, i]) => ending(one, i, y.range));
+  return [[...ground(), ...shown.climbers.flatMap(trail), ...marks()], layout({ xaxis: x, yaxis: y, annotations })];
+}
+
+/* What became of a climber that left the map, where it was last seen. */
+function ending(one, index, [low, high]) {
+  const last = head(one), [left, right] = place().window[0], east = one.x[last] > (left + right) / 2;
+  return {
+    x: one.x[last], y: one.y[last], text: one.words[root.lang], showarrow: false, font: { color: color(index), size: 13, weight: 700 }, bgcolor: ink("--card"), bordercolor: color(index), borderpad: 3,
+    xanchor: east ? "right" : "left", xshift: east ? -14 : 14, yanchor: one.y[last] > low + 0.9 * (high - low) ? "top" : one.y[last] < low + 0.1 * (high - low) ? "bottom" : "middle",
+  };
 }
