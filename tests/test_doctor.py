@@ -10,11 +10,12 @@ import pytest
 from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.faults import shard, sign
 from leonui.doctor.first import first_checks
+from leonui.doctor.remarks import leftover, undecayed
 from leonui.finding import CLASSES, Check, Finding
 from leonui.record import Record, encode
 from leonui.trial.intervention import Intervention
 from leonui.trial.trial import Trial
-from leonui.words import LANGUAGES
+from leonui.words import LANGUAGES, translate
 
 MADE = {"event": "optimizer", "name": "SGD", "place": "train.py:14", "lr": [0.1]}
 
@@ -295,3 +296,52 @@ def test_losses_that_are_no_numbers_say_nothing_of_the_sign(negated, numbers, ca
     losses = {"function": "mse_loss", "place": "train.py:7", "calls": calls, "numbers": numbers, "negated": negated}
     check = sign.look(Record(events=[{"event": "end", "losses": losses}]))
     assert bool(check.finding) == found
+
+
+NOISE = [1.0 + 0.3 * (-1) ** step for step in range(400)]
+FALLING = [4.0 * 0.99**step for step in range(400)]
+HELD, DECAYED = [[0.1]] * 400, [[0.1 * (1 - step / 400)] for step in range(400)]
+
+
+@pytest.mark.parametrize(
+    ("micro", "says"),
+    [
+        ([4] * 5 + ([5] + [4] * 5) * 3, {"usual": 4, "odd": 5, "count": 3, "rest": 1}),
+        ([4] * 5 + [5] + [4] * 10, None),  # once is no habit
+        ([4] * 5 + ([2] + [4] * 5) * 3, None),  # a step at the end of each epoch
+        ([4] * 5 + ([8] + [4] * 5) * 3, None),  # a step that was left out
+        ([4, 5] * 10, None),
+        ([4] * 10 + [5, 6] * 2 + [4] * 10, None),
+        ([1] * 10 + [2] * 2, None),
+    ],
+)
+def test_batches_that_accumulation_leaves_over(micro, says):
+    said = leftover(record([1.0] * len(micro), micro=micro))
+    assert (said and {key: said["evidence"][key] for key in says}) == says
+    if said:
+        assert_told(said)
+
+
+@pytest.mark.parametrize(
+    ("losses", "rates", "says"),
+    [
+        (NOISE, HELD, True),
+        (NOISE, DECAYED, False),
+        (FALLING, HELD, False),
+        ([1.0 + 0.001 * (-1) ** step for step in range(400)], HELD, False),
+        (NOISE[:100], HELD[:100], False),
+        ([*NOISE[:-1], "NaN"], HELD, False),
+    ],
+)
+def test_a_rate_that_is_held_to_the_end_of_a_noisy_run(losses, rates, says):
+    said = undecayed(record(losses, lr=rates))
+    assert bool(said) == says
+    if said:
+        assert said["evidence"] == pytest.approx({"lr": 0.1, "scatter": 0.3}, rel=0.02)
+        assert_told(said)
+
+
+def assert_told(note: dict) -> None:
+    """A note can be said in every language."""
+    for lang in LANGUAGES:
+        assert "{" not in translate(note["template"], lang).format(**note["evidence"])

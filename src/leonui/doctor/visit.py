@@ -24,6 +24,7 @@ from leonui.doctor.gain import COUNTS, compared, proved
 from leonui.doctor.labels import best_validation, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
+from leonui.doctor.remarks import remarks
 from leonui.doctor.words import WORDS
 from leonui.finding import Check, Finding, Proof
 from leonui.record import Record
@@ -88,6 +89,7 @@ class Visit:
         self._last_resort(record)
         said = {finding.code for finding in self.findings}
         self.findings += [finding for fault, finding in suspected if fault.fact and fault.code not in said]
+        self.notes += remarks(record)
         self.complete = True
 
     def _pair(self) -> None:
