@@ -17,7 +17,7 @@ __main__
 cli
 command
 preview terminal
-climb rate
+climb lab rate
 conformance doctor finder report
 trial.live trial.runner trial.inject trial.judge
 trial.camp trial.trial trial.probe trial.recipe
@@ -49,6 +49,7 @@ KEEPS_HOUSE = (
     "command",
     "terminal",
     "landscape",
+    "lab",
     "ppo",
     "climb",
     "rate",

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from leonui import clip as clip
+    from leonui import landscape as landscape
     from leonui import optim as optim
     from leonui import ppo as ppo
     from leonui import range_test as range_test
@@ -46,7 +47,7 @@ _HOMES = {
     "log": "trial.probe",
     "watch": "doctor.live",
 }
-_ROOMS = ("clip", "optim", "ppo", "range_test", "rules", "schedule")
+_ROOMS = ("clip", "landscape", "optim", "ppo", "range_test", "rules", "schedule")
 __all__ = [
     "Diagnosis",
     "Finding",
@@ -60,6 +61,7 @@ __all__ = [
     "clip",
     "diagnose",
     "find_lr",
+    "landscape",
     "log",
     "optim",
     "ppo",

@@ -19,7 +19,7 @@ def _climbing(wish: Wish) -> str:
     lines += ["for climber in ("]
     lines += [f"    {_climber(entry, how.steps)}," for entry in wish.entries]
     lines += ["):", f"    path = climb({place}, climber, {wish.start!r}, how)"]
-    return "\n".join([*lines, '    print(climber.optimizer, climber.lr, path.verdict, path.losses[-1])', ""])
+    return "\n".join([*lines, "    print(climber.optimizer, climber.lr, path.verdict, path.losses[-1])", ""])
 
 
 def _training(wish: Wish) -> str:

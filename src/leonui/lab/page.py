@@ -18,7 +18,17 @@ from leonui.report.page import HERE, NAMES, environment, own, packed_plotly, pol
 from leonui.words import LANGUAGES, mark, translate
 
 _HERE = Path(__file__).parent
-SCRIPTS = ("state", "look", "map", "deep", "curves", "draw", "ask", "climbers", "controls")  # as they build on each other
+SCRIPTS = (
+    "state",
+    "look",
+    "map",
+    "deep",
+    "curves",
+    "draw",
+    "ask",
+    "climbers",
+    "controls",
+)  # as they build on each other
 TITLE = mark("leonui lab: the mountain")
 WORDS = {
     "title": TITLE, "weight": mark("weight"), "loss": mark("loss"), "step": mark("step"), "samples": mark("samples seen"),

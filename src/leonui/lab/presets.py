@@ -38,7 +38,10 @@ def _climber(kind: str, lr: float, momentum: float = 0.9, **more: Any) -> dict[s
 PRESETS = (
     Preset(
         "zigzag", 4, mark("Zigzag or smooth"),
-        mark("Plain descent bounces from wall to wall of a ravine; with momentum the bounces cancel and the way along it adds up."),
+        mark(
+            "Plain descent bounces from wall to wall of a ravine; with momentum "
+            "the bounces cancel and the way along it adds up."
+        ),
         _race(
             "ravine", [-6.0, 1.2], 120,
             _climber("sgd", 0.038), _climber("momentum", 0.01, 0.7), _climber("nesterov", 0.01), _climber("adam", 0.3),
@@ -51,12 +54,18 @@ PRESETS = (
     ),
     Preset(
         "parabola", 3, mark("The limit on a parabola"),
-        mark("With curvature 1 the limit is 2: a rate of 0.05 creeps, 0.5 arrives, 1.9 bounces, and 2.1 leaves for good."),
+        mark(
+            "With curvature 1 the limit is 2: a rate of 0.05 creeps, 0.5 arrives, "
+            "1.9 bounces, and 2.1 leaves for good."
+        ),
         _race("line", [-1.2], 12, *(_climber("sgd", lr) for lr in (0.05, 0.5, 1.9, 2.1))),
     ),
     Preset(
         "slope", 1, mark("One step"),
-        mark("A slope is true only where it was measured: one step of 1 lands at the bottom, one of 2 as high as before."),
+        mark(
+            "A slope is true only where it was measured: one step of 1 lands at "
+            "the bottom, one of 2 as high as before."
+        ),
         _race("line", [-2.5], 1, *(_climber("sgd", lr) for lr in (0.3, 1.0, 1.7, 2.1))),
     ),
     Preset(
@@ -69,12 +78,18 @@ PRESETS = (
     ),
     Preset(
         "nonconvex", 2, mark("Non-convex"),
-        mark("Who only goes down stays in the first hollow; momentum carries over the rise, and across the level step."),
+        mark(
+            "Who only goes down stays in the first hollow; momentum carries over "
+            "the rise, and across the level step."
+        ),
         _race("hills", [-2.5], 150, _climber("sgd", 0.02), _climber("momentum", 0.02), _climber("adam", 0.1)),
     ),
     Preset(
         "saddle", 2, mark("Leaving a saddle"),
-        mark("A millionth beside the ridge: SGD waits long, momentum less; what divides by the gradient's size hardly notices."),
+        mark(
+            "A millionth beside the ridge: SGD waits long, momentum less; what "
+            "divides by the gradient's size hardly notices."
+        ),
         _race(
             "saddle", [1.0, 1e-6], 300,
             _climber("sgd", 0.05), _climber("momentum", 0.05), _climber("rmsprop", 0.05), _climber("adam", 0.05),
@@ -82,7 +97,10 @@ PRESETS = (
     ),
     Preset(
         "ridge", 2, mark("Stuck at a saddle"),
-        mark("Exactly on the ridge every rule ends at the pass. Turn up the noise: it pushes off, and the slope does the rest."),
+        mark(
+            "Exactly on the ridge every rule ends at the pass. Turn up the noise: "
+            "it pushes off, and the slope does the rest."
+        ),
         _race("saddle", [-1.6, 0.0], 150, _climber("sgd", 0.1), _climber("momentum", 0.05), _climber("adam", 0.05)),
     ),
     Preset(
@@ -95,7 +113,10 @@ PRESETS = (
     ),
     Preset(
         "plateau", 5, mark("A plateau"),
-        mark("Where the gradient vanishes, steps in its proportion vanish too; Adam and Lion take steps of their own length."),
+        mark(
+            "Where the gradient vanishes, steps in its proportion vanish too; Adam "
+            "and Lion take steps of their own length."
+        ),
         _race(
             "plateau", [-3.2, 1.6], 200,
             _climber("sgd", 0.1), _climber("momentum", 0.1), _climber("adam", 0.05), _climber("lion", 0.03),
@@ -120,7 +141,10 @@ PRESETS = (
     ),
     Preset(
         "eggs", 5, mark("An egg box"),
-        mark("A local minimum at every step: large steps and momentum leap over some of them, none finds the lowest by itself."),
+        mark(
+            "A local minimum at every step: large steps and momentum leap over "
+            "some of them, none finds the lowest by itself."
+        ),
         _race(
             "rastrigin", [-3.3, 2.2], 300,
             _climber("sgd", 0.002), _climber("momentum", 0.004, 0.95), _climber("adam", 0.4, 0.95), _climber("sgd", 0.01),
@@ -128,21 +152,30 @@ PRESETS = (
     ),
     Preset(
         "schedules", 6, mark("Letting the rate fall"),
-        mark("Noisy gradients: a constant rate never comes to rest; one that falls does, and each schedule in its own way."),
+        mark(
+            "Noisy gradients: a constant rate never comes to rest; one that falls "
+            "does, and each schedule in its own way."
+        ),
         _race(
-            "bowl", [-3.0, 2.0], 300,
+            "bowl", [-3.0, 2.0], 200,
             *(_climber("sgd", 0.2, schedule=name) for name in ("", "cosine", "wsd", "one_cycle", "restarts", "inverse_sqrt")),
-            noise=2.0,
+            noise=1.0,
         ),
     ),
     Preset(
         "cliff", 7, mark("A cliff, and clipping"),
-        mark("The wall's gradient throws plain descent far off; bounded to a norm of 1 it takes a step like any other."),
+        mark(
+            "The wall's gradient throws plain descent far off; bounded to a norm "
+            "of 1 it takes a step like any other."
+        ),
         _race("cliff", [1.25], 15, _climber("sgd", 0.15), _climber("sgd", 0.15, clip=1.0)),
     ),
     Preset(
         "clip", 8, mark("PPO's bound"),
-        mark("Beyond 1.2 a likelier action earns nothing, so the slope ends. SGD stops there; whoever has momentum coasts on."),
+        mark(
+            "Beyond 1.2 a likelier action earns nothing, so the slope ends. SGD "
+            "stops there; whoever has momentum coasts on."
+        ),
         _race("ppo", [1.0], 40, _climber("sgd", 0.03), _climber("momentum", 0.03, 0.8), _climber("adam", 0.03)),
     ),
 )  # fmt: skip

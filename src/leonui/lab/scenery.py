@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from leonui.lab.answer import numbers, plane
+from leonui.lab.answer import numbers as plain
+from leonui.lab.answer import plane
 from leonui.lab.wish import REGRESSION
 from leonui.landscape import Surface
 from leonui.landscape.regression import regression
@@ -43,12 +44,17 @@ def regression_scenery() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def numbers(values: Tensor) -> list[float | None]:
+    """A row of numbers for the page."""
+    return plain(values.tolist())
+
+
 def _forms(text: str) -> dict[str, str]:
     return say(text.replace("{", "{{").replace("}", "}}")).forms
 
 
 def _drawn(axes: list[Tensor], losses: Tensor) -> dict[str, Any]:
-    """Of a curve its losses; of a surface shades, log10(1 + (loss - low) / scale), so that deep and high are both seen."""
+    """Of a curve its losses; of a surface shades, log10(1 + (loss - low) / scale): deep and high are both seen."""
     window = [[float(axis[0]), float(axis[-1])] for axis in axes]
     if losses.dim() == 1:
         return {"window": window, "x": numbers(axes[0]), "loss": numbers(losses)}

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from leonui.lab.answer import answer, rates
 from leonui.lab.page import page, policy_of
+from leonui.lab.presets import PRESETS
 from leonui.lab.wish import Wish
 from leonui.landscape import SURFACES, Surface
 
@@ -40,6 +41,12 @@ def application(port: int, lang: str, surfaces: Mapping[str, Surface] = SURFACES
 
     questions = [Route(path, asked(work), methods=["POST"]) for path, work in (("/race", answer), ("/rates", rates))]
     return Starlette(routes=[Route("/", show), *questions])
+
+
+def warm() -> None:
+    """Run every preset once, so that what they need is compiled before somebody waits for it."""
+    for preset in PRESETS:
+        answer(preset.wish())
 
 
 class _Full(Exception):

@@ -20,7 +20,7 @@ REGRESSION = "regression"  # the place where climbers differ in their batches
 
 @dataclass(frozen=True)
 class Entry:
-    """One climber as the page names it: ``kind`` and ``schedule`` are names; ``clip``: the gradient's norm at most, 0 none."""
+    """One climber as the page names it: ``kind`` and ``schedule`` are names; ``clip``: its gradient's largest norm, or 0."""
 
     kind: str
     lr: float
@@ -85,7 +85,9 @@ def _entry(said: Any) -> Entry:
         raise ValueError(f"no climber is called {str(kind)[:40]!r}; choose of {', '.join(KINDS)}")
     schedule = said.get("schedule", "")
     if not isinstance(schedule, str) or schedule not in SCHEDULES:
-        raise ValueError(f"no schedule is called {str(schedule)[:40]!r}; choose of {', '.join(filter(None, SCHEDULES))}")
+        raise ValueError(
+            f"no schedule is called {str(schedule)[:40]!r}; choose of {', '.join(filter(None, SCHEDULES))}"
+        )
     return Entry(
         kind,
         _number(said, "lr", KINDS[kind].lr, 0.0, MOST_RATE),

@@ -174,7 +174,10 @@ SURFACES: dict[str, Surface] = {
         Surface(
             "ppo",
             mark("PPO's bounded objective"),
-            mark("How much likelier a good action becomes, and what that earns: beyond 1.2 nothing, so the slope ends."),
+            mark(
+                "How much likelier a good action becomes, and what that earns: beyond "
+                "1.2 nothing, so the slope ends."
+            ),
             _bounded, ((0.0, 3.0),), (1.0,),
         ),
     )

@@ -28,7 +28,7 @@ def own(place: str) -> Surface:
 
 
 def owned(place: str) -> dict[str, Surface]:
-    """The surfaces of ``file.py``, by their places: each public function that the file defines; or that of one place."""
+    """The surfaces of a file by their places: each public function that ``file.py`` defines, or ``file.py:function``."""
     if Path(place).suffix != ".py":
         return {place: own(place)}
     module = _module(place)
