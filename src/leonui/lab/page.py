@@ -18,29 +18,23 @@ from leonui.report.page import HERE, NAMES, environment, own, packed_plotly, pol
 from leonui.words import LANGUAGES, mark, translate
 
 _HERE = Path(__file__).parent
-SCRIPTS = (
-    "state",
-    "look",
-    "map",
-    "deep",
-    "curves",
-    "draw",
-    "ask",
-    "climbers",
-    "controls",
-)  # as they build on each other
+# as they build on each other
+SCRIPTS = ("state", "look", "map", "deep", "curves", "draw", "ask", "climbers", "controls")
 TITLE = mark("leonui lab: the mountain")
 WORDS = {
-    "title": TITLE, "weight": mark("weight"), "loss": mark("loss"), "step": mark("step"), "samples": mark("samples seen"),
+    "title": TITLE, "weight": mark("weight"), "loss": mark("loss"), "step": mark("step"),
+    "samples": mark("samples seen"),
     "end": mark("loss at the end"), "now": mark("now"),
     "start": mark("start"), "minimum": mark("minimum"), "saddle": mark("saddle"), "remove": mark("Remove climber"),
     "kind": mark("rule"), "lr": mark("learning rate"), "momentum": mark("momentum"), "batch": mark("batch"),
     "schedule": mark("schedule"), "clip": mark("clip at norm"), "more": mark("Schedule and clipping"),
-    "limit": mark("{percent}% of the limit {reach}/λmax = {limit}"), "over": mark("above the limit {reach}/λmax = {limit}"),
+    "limit": mark("{percent}% of the limit {reach}/λmax = {limit}"),
+    "over": mark("above the limit {reach}/λmax = {limit}"),
     "unlimited": mark("no limit is known for this rule here"),
     "noWebgl": mark("This browser has no WebGL, which the 3-D picture needs. The contours show the same."),
     "curved": mark("A curve of one weight has no third dimension: this is the whole of it."),
-    "play": mark("Play"), "pause": mark("Pause"), "at": mark("step {step} of {steps}"), "section": mark("Lesson, section {number}"),
+    "play": mark("Play"), "pause": mark("Pause"), "at": mark("step {step} of {steps}"),
+    "section": mark("Lesson, section {number}"),
     "computed": mark("computed in {ms} ms"), "computing": mark("computing …"),
     "lost": mark("The lab does not answer: {error}. Is leonui lab still running? What is drawn is the last answer."),
     "unseen": mark("This browser could not draw the pictures: {error}"),
@@ -55,7 +49,8 @@ def page(lang: str, surfaces: Mapping[str, Surface] = SURFACES, live: bool = Tru
     template = environment(_HERE, HERE).get_template("lab.html.j2")
     return template.render(
         data=content, live=live, presets=PRESETS, surfaces=content["surfaces"], most=MOST_STEPS, charts=[],
-        title=_forms(TITLE), lang=lang if lang in LANGUAGES else "en", languages=NAMES, style=_style(), script=_script(),
+        title=_forms(TITLE), lang=lang if lang in LANGUAGES else "en", languages=NAMES,
+        style=_style(), script=_script(),
         plotly=packed_plotly(), policy=policy_of(live),
     )  # fmt: skip
 
@@ -81,7 +76,7 @@ def data(surfaces: Mapping[str, Surface], live: bool) -> dict[str, Any]:
     return {
         "live": live, "regression": REGRESSION, "shares": SHARES,
         "surfaces": [*(scenery(name, one) for name, one in surfaces.items()), regression_scenery()],
-        "kinds": {name: {"label": one.label, "lr": one.lr, "momentum": bool(one.momentum)} for name, one in KINDS.items()},
+        "kinds": {k: {"label": one.label, "lr": one.lr, "momentum": bool(one.momentum)} for k, one in KINDS.items()},
         "schedules": {name: _forms(title) for name, title in SCHEDULE_TITLES.items()},
         "presets": [_told(preset, live) for preset in PRESETS],
         "words": {key: _forms(text) for key, text in WORDS.items()},

@@ -13,7 +13,7 @@ SHARES = (0.5, 1.0, 2.0)  # of every learning rate: what a page without a server
 
 @dataclass(frozen=True)
 class Preset:
-    """A race with a title and what it teaches, in English, to be translated, and the section of the lesson it is from."""
+    """A race, the section of the lesson that it is from, and in English its title and what it teaches."""
 
     name: str
     section: int
@@ -34,6 +34,8 @@ def _race(surface: str, start: list[float], steps: int, *climbers: dict[str, Any
 def _climber(kind: str, lr: float, momentum: float = 0.9, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "lr": lr, "momentum": momentum, "batch": 1, "schedule": "", "clip": 0.0} | more
 
+
+SIX = ("", "cosine", "wsd", "one_cycle", "restarts", "inverse_sqrt")  # schedules
 
 PRESETS = (
     Preset(
@@ -147,7 +149,8 @@ PRESETS = (
         ),
         _race(
             "rastrigin", [-3.3, 2.2], 300,
-            _climber("sgd", 0.002), _climber("momentum", 0.004, 0.95), _climber("adam", 0.4, 0.95), _climber("sgd", 0.01),
+            _climber("sgd", 0.002), _climber("momentum", 0.004, 0.95), _climber("adam", 0.4, 0.95),
+            _climber("sgd", 0.01),
         ),
     ),
     Preset(
@@ -158,7 +161,7 @@ PRESETS = (
         ),
         _race(
             "bowl", [-3.0, 2.0], 200,
-            *(_climber("sgd", 0.2, schedule=name) for name in ("", "cosine", "wsd", "one_cycle", "restarts", "inverse_sqrt")),
+            *(_climber("sgd", 0.2, schedule=name) for name in SIX),
             noise=1.0,
         ),
     ),

@@ -20,7 +20,7 @@ REGRESSION = "regression"  # the place where climbers differ in their batches
 
 @dataclass(frozen=True)
 class Entry:
-    """One climber as the page names it: ``kind`` and ``schedule`` are names; ``clip``: its gradient's largest norm, or 0."""
+    """One climber as the page names it: ``kind`` and ``schedule`` are names, ``clip`` is the largest norm, or 0."""
 
     kind: str
     lr: float

@@ -28,7 +28,7 @@ def own(place: str) -> Surface:
 
 
 def owned(place: str) -> dict[str, Surface]:
-    """The surfaces of a file by their places: each public function that ``file.py`` defines, or ``file.py:function``."""
+    """The surfaces of a file by their places: all public functions of ``file.py``, or one, ``file.py:function``."""
     if Path(place).suffix != ".py":
         return {place: own(place)}
     module = _module(place)
