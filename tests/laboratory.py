@@ -22,7 +22,9 @@ class Lab:
         self.door.bind((HOST, 0))
         self.port = self.door.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/"
-        settings = uvicorn.Config(application(self.port, lang, surfaces), log_level="error", timeout_graceful_shutdown=1)
+        settings = uvicorn.Config(
+            application(self.port, lang, surfaces), log_level="error", timeout_graceful_shutdown=1
+        )
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.door]}, daemon=True)
         self.door.listen(128)

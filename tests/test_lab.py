@@ -230,6 +230,12 @@ def test_what_cannot_be_is_refused_with_a_remedy(change, message):
         answer(Wish.of(RACE | change))
 
 
+def test_the_rates_around_take_longer_and_are_refused_earlier():
+    clipped = [{"kind": "sgd", "clip": 1.0}, {"kind": "sgd", "clip": 2.0}]
+    with pytest.raises(ValueError, match=r"2 climbers take 101 steps one by one, .* take at most 100 steps"):
+        rates(Wish.of(RACE | {"steps": 101, "climbers": clipped}))
+
+
 @pytest.fixture(scope="module")
 def lab():
     lab = Lab()
@@ -337,5 +343,5 @@ def test_the_lab_as_a_process(mine):
         assert '<html lang="vi">' in html
     finally:
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")

@@ -19,6 +19,7 @@ from leonui.landscape.verdict import SAYINGS
 from leonui.report.text import say
 
 MOST_WALKED = 1000  # steps of a race that are taken one by one, about a millisecond each
+MOST_AROUND = 5000  # the same, of a race at all the rates around its own
 AROUND = np.geomspace(1 / 30, 30, 25)  # of its own rate: where a climber's end is looked at
 DIGITS = 5
 
@@ -26,14 +27,14 @@ DIGITS = 5
 def answer(wish: Wish, surfaces: Mapping[str, Surface] = SURFACES) -> dict[str, Any]:
     """Run the race. ValueError where the surface is not known, the start does not fit it, or it would take too long."""
     began = time.perf_counter()
-    run = _runner(wish, surfaces)
+    run = _runner(wish, surfaces, MOST_WALKED)
     found = {"climbers": [run(entry) for entry in wish.entries], "python": python(wish)}
     return found | {"ms": round(1000 * (time.perf_counter() - began), 1)}
 
 
 def rates(wish: Wish, surfaces: Mapping[str, Surface] = SURFACES) -> dict[str, Any]:
     """Where every climber would end with other rates: ``lr`` and ``loss``, null where it diverged; same errors."""
-    _runner(wish, surfaces)
+    _runner(wish, surfaces, MOST_AROUND // len(AROUND))
     at = [wish.scaled(float(share)).entries for share in AROUND]
     ends = [[_end(one, wish, surfaces) for one in entries] for entries in zip(*at, strict=True)]
     return {
@@ -44,7 +45,7 @@ def rates(wish: Wish, surfaces: Mapping[str, Surface] = SURFACES) -> dict[str, A
     }
 
 
-def _runner(wish: Wish, surfaces: Mapping[str, Surface]) -> Callable[[Entry], dict[str, Any]]:
+def _runner(wish: Wish, surfaces: Mapping[str, Surface], most: int) -> Callable[[Entry], dict[str, Any]]:
     """What makes one climber's part of the answer."""
     if wish.surface == REGRESSION:
         return lambda entry: _trained(entry, wish)
@@ -52,10 +53,10 @@ def _runner(wish: Wish, surfaces: Mapping[str, Surface]) -> Callable[[Entry], di
     if surface is None:
         raise ValueError(f"no surface is called {wish.surface[:40]!r}; choose of {', '.join([*surfaces, REGRESSION])}")
     slow = [entry for entry in wish.entries if entry.clip or compiled(surface) is None]
-    if len(slow) * wish.conditions.steps > MOST_WALKED:
+    if len(slow) * wish.conditions.steps > most:
         raise ValueError(
             f"{len(slow)} climbers take {wish.conditions.steps} steps one by one, because they are clipped or because "
-            f"the surface cannot be compiled; take at most {MOST_WALKED // len(slow)} steps"
+            f"the surface cannot be compiled; take at most {most // len(slow)} steps"
         )
     return lambda entry: _climbed(entry, surface, wish)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from leonui.lab.kinds import KINDS
 from leonui.lab.wish import MOST_SAMPLES, REGRESSION, Entry, Wish
 
@@ -13,7 +15,7 @@ def python(wish: Wish) -> str:
 
 def _climbing(wish: Wish) -> str:
     how, own = wish.conditions, ":" in wish.surface
-    place = f"own({wish.surface!r})" if own else f"SURFACES[{wish.surface!r}]"
+    place = f"own({_quoted(wish.surface)})" if own else f"SURFACES[{_quoted(wish.surface)}]"
     lines = _imports(wish, ["Climber", "Conditions", "climb", "own" if own else "SURFACES"])
     lines += [f"how = Conditions(steps={how.steps}, noise={how.noise:g}, batch={how.batch}, seed={how.seed})"]
     lines += ["for climber in ("]
@@ -39,8 +41,13 @@ def _imports(wish: Wish, names: list[str]) -> list[str]:
 
 def _climber(entry: Entry, steps: int) -> str:
     given = [
-        f"{name!r}: parse({value!r})" if name == "schedule" else f"{name!r}: {value!r}"
+        f"{_quoted(name)}: parse({_quoted(value)})" if name == "schedule" else f"{_quoted(name)}: {value!r}"
         for name, value in entry.settings(steps).items()
     ]
     more = f", {{{', '.join(given)}}}" if given else ""
     return f'Climber("{KINDS[entry.kind].optimizer}", {entry.lr!r}{more})'
+
+
+def _quoted(text: str) -> str:
+    """A text as this project writes it: in double quotes."""
+    return json.dumps(text, ensure_ascii=False)

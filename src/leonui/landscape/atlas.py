@@ -70,7 +70,7 @@ def _cliff(x: Tensor) -> Tensor:
 
 def _bounded(x: Tensor) -> Tensor:
     # PPO's objective of a good action (Schulman et al., 2017, eq. 7, advantage 1, epsilon 0.2), turned into a loss
-    return -torch.minimum(x, torch.full_like(x, 1.2))
+    return torch.relu(x - 1.2) - x
 
 
 def _square(half: float) -> tuple[tuple[float, float], ...]:

@@ -99,6 +99,7 @@ function verdicts() {
     return item;
   });
   by("legend").replaceChildren(...said);
+  by("verdicts").textContent = shown.climbers.map((one, index) => `${called(shown.race.climbers[index])}: ${one.words[root.lang]}`).join("; ");
 }
 
 function judge(node, one, lr) {

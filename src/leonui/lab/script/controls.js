@@ -7,6 +7,12 @@ function touched() {
   changed();
 }
 
+/* Another race altogether: its rows are made anew, so that nothing of the last one stays open in them. */
+function anew() {
+  delete by("climbers").dataset.same;
+  changed();
+}
+
 function controls() {
   every("[data-preset]", (node) => (node.ariaPressed = String(node.dataset.preset === state.preset)));
   for (const [id, key, value] of [["flat", "view", "2d"], ["deep", "view", "3d"], ["by-step", "over", "steps"], ["by-rate", "over", "rates"]]) {
@@ -113,7 +119,7 @@ on("by-rate", "click", () => see("over", "rates"));
 
 every("[data-preset]", (node) => node.addEventListener("click", () => {
   preset(node.dataset.preset);
-  changed();
+  anew();
 }));
 every("[data-lang]", (node) => node.addEventListener("click", () => {
   speak(node.dataset.lang);
@@ -138,7 +144,7 @@ on("controls", "submit", (event) => event.preventDefault());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 addEventListener("hashchange", () => {
   read();
-  changed();
+  anew();
 });
 
 async function open() {

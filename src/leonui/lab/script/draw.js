@@ -10,6 +10,7 @@ function redraw() {
     drawMap();
     drawLosses();
     root.dataset.charts = "drawn";
+    by("js-plotly-tester")?.setAttribute("aria-hidden", "true"); /* Plotly's own, which nobody is to see or hear */
   } catch (error) {
     trouble(say("unseen", { error: error.message }));
   }

@@ -56,8 +56,9 @@ function race(words) {
 
 function climber(text) {
   const words = text.split("~");
-  const said = lab.fields.map((field, i) => [field, words[i] === undefined ? lab.plain[field] : words[i]]);
-  return Object.fromEntries(said.map(([field, word]) => [field, typeof lab.plain[field] === "number" ? Number(word) : word]));
+  const value = (plain, word) => (typeof plain === "number" ? (word && isFinite(word) ? Number(word) : plain) : word ?? plain);
+  const one = Object.fromEntries(lab.fields.map((field, i) => [field, value(lab.plain[field], words[i])]));
+  return { ...one, schedule: one.schedule in lab.schedules ? one.schedule : "" };
 }
 
 function speak(lang) {
