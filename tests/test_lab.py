@@ -116,7 +116,7 @@ def test_the_ends_over_rates_break_at_the_limit():
 
 KINDS_OF = {
     "zigzag": "converged converged converged converged",
-    "rates": "descending descending oscillates diverged",
+    "rates": "descending descending converged diverged",
     "parabola": "descending converged oscillates oscillates",
     "slope": "descending converged descending rising",
     "convex": "descending converged converged converged",

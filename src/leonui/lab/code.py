@@ -36,7 +36,8 @@ def _training(wish: Wish) -> str:
 def _imports(wish: Wish, names: list[str]) -> list[str]:
     scheduled = any(entry.schedule for entry in wish.entries)
     parse = ["from leonui.schedule import parse"] if scheduled else []
-    return [f"from leonui.landscape import {', '.join(sorted(names, key=str.swapcase))}", *parse, ""]
+    order = sorted(names, key=lambda name: (not name.isupper(), name.islower(), name))
+    return [f"from leonui.landscape import {', '.join(order)}", *parse, ""]
 
 
 def _climber(entry: Entry, steps: int) -> str:

@@ -52,7 +52,7 @@ PRESETS = (
     Preset(
         "rates", 3, mark("Too small, good, too large"),
         mark("The same descent with four rates. Above 2/λmax, here 0.04, every step lands higher on the other wall."),
-        _race("ravine", [-6.0, 0.6], 100, *(_climber("sgd", lr) for lr in (0.0005, 0.02, 0.0397, 0.0412))),
+        _race("ravine", [-6.0, 0.6], 100, *(_climber("sgd", lr) for lr in (0.0005, 0.02, 0.039, 0.0425))),
     ),
     Preset(
         "parabola", 3, mark("The limit on a parabola"),

@@ -94,7 +94,7 @@ function verdicts() {
   const said = shown.climbers.map((one, index) => {
     const node = by("climbers").children[index];
     if (node) judge(node, one, shown.race.climbers[index].lr);
-    const item = element("li", { className: one.verdict }, dash(index), element("b", { textContent: called(shown.race.climbers[index]) }), element("span", { textContent: one.words[root.lang] }));
+    const item = element("li", {}, dash(index), element("b", { textContent: called(shown.race.climbers[index]) }), " ", element("span"));
     item.style.setProperty("--own", `var(--c${index + 1})`);
     return item;
   });

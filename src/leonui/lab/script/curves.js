@@ -33,7 +33,7 @@ function overRates() {
   }));
   const shapes = shown.climbers.map((one, i) => ({ one, i })).filter(({ one }) => one.limit !== null).map(({ one, i }) => ({
     type: "line", x0: one.limit, x1: one.limit, yref: "paper", y0: 0, y1: 1, line: { color: color(i), width: 1.5, dash: "dash" },
-    label: { text: `${short(one.reach)}/λ`, textposition: "end", textangle: 0, font: { color: color(i), size: 11 }, xanchor: "left" },
+    label: { text: `${short(one.reach)}/λ`, textposition: "end", textangle: 0, yanchor: "top", font: { color: color(i), size: 11 }, xanchor: "left" },
   }));
   const logs = climbers.flatMap((one) => one.lr).filter((lr) => lr > 0).map(Math.log10);
   const range = [Math.min(...logs), Math.max(...logs)];

@@ -32,7 +32,7 @@ function rope(one, index, lift) {
   const up = (i) => peak(one.loss[i]) + lift;
   return [
     { type: "scatter3d", mode: "lines", x: kept.map((i) => one.x[i]), y: kept.map((i) => one.y[i]), z: kept.map(up), line: { color: own, width: 7 }, name: label(shown.race.climbers[index]), hoverinfo: "name" },
-    { type: "scatter3d", mode: "markers", x: [one.x[end]], y: [one.y[end]], z: [up(end) + lift], marker: { size: 6, color: own, symbol: broken(one) ? "x" : "circle" }, hoverinfo: "skip" },
+    { type: "scatter3d", mode: "markers", x: [one.x[end]], y: [one.y[end]], z: [up(end) + lift], marker: { size: 6, color: own, symbol: broken(one) ? "diamond" : "circle" }, hoverinfo: "skip" },
   ];
 }
 

@@ -39,6 +39,11 @@ function tell() {
   const verdicts = shown.climbers.map((one, i) => `${label(shown.race.climbers[i])}: ${one.words[root.lang]}`).join("; ");
   by("map").ariaLabel = say("picture", { title: place().title[root.lang], count, start });
   by("losses").ariaLabel = `${say("losses", { count })} ${verdicts}`;
+  shown.climbers.forEach((one, i) => {
+    const ended = at >= one.x.length - 1, item = by("legend").children[i];
+    item.className = ended ? one.verdict : "";
+    item.lastChild.textContent = ended ? one.words[root.lang] : `${say("loss")} ${short(one.loss[at])}`;
+  });
   by("scrub").max = length();
   by("scrub").value = at;
   by("at").textContent = batches() ? `${Math.round((100 * at) / length())}%` : say("at", { step: at, steps: length() });
