@@ -14,7 +14,7 @@ from tests.browser import launched
 from tests.laboratory import Lab
 
 PLACE = Path(__file__).parents[1] / "docs" / "lab"
-WIDE, TALL = {"width": 1280, "height": 1010}, {"width": 375, "height": 1060}
+WIDE, TALL = {"width": 1280, "height": 1120}, {"width": 375, "height": 1060}
 
 
 def _play(page: Any, lab: Lab) -> None:

@@ -36,7 +36,8 @@ function reach() {
 }
 
 function trail(one, index) {
-  const x = cut(one.x), y = cut(one.y), own = color(index), last = head(one), broke = broken(one);
+  const own = color(index), last = head(one), broke = broken(one);
+  const x = one.x.slice(0, last + 2), y = one.y.slice(0, last + 2); /* where it leaves the map its path ends */
   const line = { color: own, width: 2.5, dash: DASHES[index] }, edge = ink("--halo");
   const dots = one.x.length <= 130 ? "lines+markers" : "lines";
   return [
