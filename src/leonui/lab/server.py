@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -43,10 +44,14 @@ def application(port: int, lang: str, surfaces: Mapping[str, Surface] = SURFACES
     return Starlette(routes=[Route("/", show), *questions])
 
 
+_ONE = Lock()  # torch traces one function at a time
+
+
 def warm() -> None:
     """Run every preset once, so that what they need is compiled before somebody waits for it."""
     for preset in PRESETS:
-        answer(preset.wish())
+        with _ONE:
+            answer(preset.wish())
 
 
 class _Full(Exception):
@@ -65,9 +70,14 @@ class _Queue:
         self._one = self._one or CapacityLimiter(1)
         self._waiting += 1
         try:
-            return await to_thread.run_sync(work, *args, limiter=self._one)
+            return await to_thread.run_sync(_alone, work, *args, limiter=self._one)
         finally:
             self._waiting -= 1
+
+
+def _alone(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
+    with _ONE:
+        return work(*args)
 
 
 async def _answered(
