@@ -137,10 +137,47 @@ def test_it_is_told_in_words(file):
     assert "Phần thưởng" in call("train.py", "--steps", "2", "--lang", "vi").stdout
 
 
-def test_an_error_of_the_reward_is_the_users(file):
-    file.write_text(TRAIN.replace('text.count("a") / 4 for', "1 / 0 for"))
-    with pytest.raises(ZeroDivisionError):
-        call("train.py")
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", "train.py:23 raised ZeroDivisionError: division by zero"),
+        ("open('nowhere')", "train.py:23 raised FileNotFoundError"),
+        ("[]", "the reward function gave list"),
+    ],
+)
+def test_a_reward_that_breaks_later_is_told_with_its_place_and_what_was_learned_is_kept(code, message, file):
+    file.write_text(
+        TRAIN.replace('text.count("a") / 4 for', f'text.count("a") / 4 if len(seen) < 4 else {code} for').replace(
+            "    return [text", "    seen.append(1)\n    return [text"
+        )
+        + "seen = []\n"
+    )
+    done = call("train.py", "--json")
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    (failure,) = said["failures"]
+    assert failure.startswith("iteration 3: ") and message in failure
+    assert (said["complete"], said["steps"]) == (False, 2)
+    assert Path(said["weights"]).exists()
+    assert failure in unescape(Path(said["report"]).read_text())
+    assert ("Traceback" in done.stderr) == ("raised" in message)
+
+
+def test_a_prompt_that_is_too_long_is_told_before_anything_starts(file):
+    file.write_text(
+        TRAIN + "model.config = SimpleNamespace(max_position_embeddings=6)\nprompts = ['a'] * 20 + ['abc']\n"
+    )
+    done = call("train.py")
+    assert done.exit_code == 2
+    assert "prompt 20 has 3 tokens; with 4 more that is beyond the model's context of 6" in done.stderr
+    assert not (file.parent / "runs").exists()
+
+
+def test_a_missing_package_is_named(file):
+    file.write_text("import nowhere_at_all\n" + TRAIN)
+    done = call("train.py")
+    assert done.exit_code == 1
+    assert "train.py needs the package nowhere_at_all, which is not here: install it" in done.stderr
 
 
 @pytest.mark.slow

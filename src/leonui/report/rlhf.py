@@ -32,6 +32,7 @@ def content(result: Result, record: Record) -> dict[str, Any]:
         "samples": [_sample(row) for row in result.get("samples") or []],
         "findings": [finding(told) for told in result.get("findings") or []],
         "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or [] if told.get("ok")],
+        "notes": result.get("failures") or [],
         "charts": [one for one in (_reward_chart(record), _kl_chart(record, result), _entropy_chart(record)) if one],
         "settings": named(result.get("settings")),
         "machine": named(result.get("machine")),
