@@ -9,7 +9,7 @@ from leonui.record import Record
 from leonui.words import mark
 
 TREND = 2.0  # times the length
-UNENDED, SAME = 0.3, 0.5  # of the completions
+CUT, SAME = 0.3, 0.5  # of the completions
 
 
 def flat_reward(record: Record) -> Check | None:
@@ -30,10 +30,10 @@ def unended(record: Record) -> Check | None:
     """Whether completions end by themselves, where they can."""
     if not record.last("rlhf").get("eos"):
         return None
-    values, _ = over(record, "no_eos", UNENDED)
+    values, _ = over(record, "no_eos", CUT)
     evidence = {"last": ends(values)[1]}
     said = mark("completions end by themselves: {last:.0%} of the last ones were cut")
-    if evidence["last"] <= UNENDED:
+    if evidence["last"] <= CUT:
         return Check("NO-EOS", said, evidence)
     words = mark("{last:.0%} of the last completions did not end and were cut: they were judged as if they were whole")
     fix = mark("let them be longer, or take something off the score of those that do not end: Sampling(missing_eos=1)")
