@@ -12,10 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from leonui.cli import cli
+from leonui.doctor.explain import explain
 from leonui.doctor.policy.language import JUDGES, judge_language
 from leonui.ppo.rlhf_job import load
 from leonui.record import Record
 from leonui.report import document
+from leonui.words import translate
 from tests.conftest import LEONUI, environment
 
 ROOT = Path(__file__).parents[1]
@@ -303,6 +305,14 @@ def test_a_healthy_run_gets_the_checklist():
     for check in checks:
         for lang in ("en", "vi"):
             assert "{" not in check.say(lang)
+
+
+@pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.code)
+def test_every_code_is_explained(judge):
+    about = explain(judge.code.lower())
+    for text in (about.fault, about.test, about.alike, about.mend):
+        assert text and translate(text, "vi") != text
+    assert about.sources
 
 
 def test_every_finding_says_what_to_do_with_its_figures():

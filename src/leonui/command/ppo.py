@@ -32,6 +32,7 @@ def run_ppo(environment: str | None, *, lang: str | None, as_json: bool, **optio
     """Train a policy; returns the exit code: 0 done, 1 failed or something was found, 2 wrong use."""
     stoppable()
     lang = lang or language()
+    sys.path.insert(0, str(Path.cwd()))  # where the module of my_package:My-v0 is looked for
     try:
         if options["play"]:
             return _play(runs.find(options["play"]), lang, as_json)
