@@ -165,7 +165,7 @@ def interval(values: list[float]) -> dict[str, Any]:
 
 
 def curve(records: list[Record], name: str, steps: int) -> dict[str, list[float | None]]:
-    """A column over the steps of all seeds: mean and interval at each of some stretches."""
+    """A column over the steps of all seeds: mean, lowest and highest at each of some stretches."""
     found: dict[str, list[float | None]] = {"steps": [], "mean": [], "low": [], "high": []}
     for at in range(POINTS):
         low, high = at * steps / POINTS, (at + 1) * steps / POINTS
@@ -174,8 +174,8 @@ def curve(records: list[Record], name: str, steps: int) -> dict[str, list[float 
             values = [row[name] for row in record.rows if low < row["step"] <= high and _known(row.get(name))]
             means += [fmean(values)] if values else []
         if means:
-            told = interval(means)
-            for key, value in (("steps", (low + high) / 2), *((key, told[key]) for key in ("mean", "low", "high"))):
+            told = {"steps": (low + high) / 2, "mean": fmean(means), "low": min(means), "high": max(means)}
+            for key, value in told.items():
                 found[key].append(value)
     return found
 

@@ -34,10 +34,14 @@ def content(result: Result, record: Record) -> dict[str, Any]:
         "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or [] if told.get("ok")],
         "notes": result.get("failures") or [],
         "charts": [one for one in (_reward_chart(record), _kl_chart(record, result), _entropy_chart(record)) if one],
-        "settings": named(result.get("settings")),
+        "settings": named(_flat(result.get("settings") or {})),
         "machine": named(result.get("machine")),
         "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
+
+
+def _flat(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{group} · {name}": value for group, values in settings.items() for name, value in values.items()}
 
 
 def _ends(result: Result, name: str) -> tuple[Any, Any]:
