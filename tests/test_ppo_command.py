@@ -71,8 +71,9 @@ def test_a_policy_plays(place, trained, monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     done = invoke(place, "--play", trained["run"].split("/")[-1], "--json")
+    assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert done.exit_code == 0 and len(told["returns"]) == 20
+    assert len(told["returns"]) == 20
     assert told["why"] == ""
     assert (place / trained["run"] / "play.gif").read_bytes()[:3] == b"GIF"
 
