@@ -17,7 +17,8 @@ __main__
 cli
 command
 preview terminal
-climb rate
+climb race
+rate
 conformance doctor finder report
 trial.live trial.runner trial.inject trial.judge
 trial.camp trial.trial trial.probe trial.recipe
@@ -51,6 +52,7 @@ KEEPS_HOUSE = (
     "landscape",
     "ppo",
     "climb",
+    "race",
     "rate",
     "finder",
     "doctor",

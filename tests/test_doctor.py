@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from leonui.doctor.case import Case
 from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.faults import shard, sign
 from leonui.doctor.first import first_checks
+from leonui.doctor.gain import validation
 from leonui.doctor.remarks import leftover, undecayed
 from leonui.finding import CLASSES, Check, Finding
 from leonui.record import Record, encode
@@ -345,3 +347,27 @@ def assert_told(note: dict) -> None:
     """A note can be said in every language."""
     for lang in LANGUAGES:
         assert "{" not in translate(note["template"], lang).format(**note["evidence"])
+
+
+def held_out(*losses: float, bar: float = 1.0) -> Record:
+    """A run whose constant prediction would lose ``bar``, with these validation losses, and the last one on and on."""
+    passes = [
+        {"event": "validation", "step": step, "site": "train.py:9", "loss": loss, "batches": 1}
+        for step, loss in enumerate([*losses, *losses[-1:] * 5], 1)
+    ]
+    return Record(record(DOWN).rows, [MADE | {"optimizer": 0}, *passes, {"event": "end", "constant_loss": bar}])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "share"),
+    [
+        (held_out(0.9, 0.5), held_out(0.9, 0.4), 0.1 / 0.6),
+        (held_out(0.52, 0.5), held_out(0.52, 0.49), 0.01 / 0.51),  # most was learned by the first
+        (held_out(3.0, 1.9, bar=2.0), held_out(3.0, 1.8, bar=2.0), 0.1 / 1.2),
+        (held_out(0.9, math.inf), held_out(0.9, 0.25), 1.0),
+        (held_out(0.9, 0.5), held_out(0.9, 0.55), -0.05 / 0.45),
+        (held_out(0.9, *[0.5, 0.8] * 5, 0.6), held_out(0.9, *[0.45, 0.75] * 5, 0.5), 0.0),  # by accident
+    ],
+)
+def test_what_is_gained_in_validation_is_a_share_of_what_can_be_learned(before, after, share):
+    assert validation(Case(None, before), after) == pytest.approx(share, abs=0.02)

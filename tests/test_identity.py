@@ -39,6 +39,8 @@ ROWS = {
     "stdlib_transformer": ["--steps", "14"],
     "chance": [],
 }
+LIKE = {"digits_mlp", "cancer_logistic", "diabetes_regression"}  # the others: run with the proofs
+EQUAL = "test_a_watched_run_and_a_branch_equal_the_unwatched_run"
 
 
 def unwatched(script: Path, args: list[str]) -> list[float]:
@@ -56,22 +58,26 @@ def watched(script: Path, args: list[str], folder: Path) -> tuple[list[float], l
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory):
-    """All runs, two at a time: importing torch is most of what they do."""
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """The runs of all tests that were selected, two at a time: importing torch is most of what they do."""
+    selected = {item.name for item in request.session.items}
+    rows = {name: args for name, args in ROWS.items() if f"{EQUAL}[{name}]" in selected}
     place = tmp_path_factory.mktemp("identity")
     (place / "chance.py").write_text(CHANCE)
     scripts = {name: place / "chance.py" if name == "chance" else EXAMPLES / f"{name}.py" for name in ROWS}
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
         for name, value in ONE_THREAD.items():
             patch.setenv(name, value)
-        plain = {name: pool.submit(unwatched, scripts[name], args) for name, args in ROWS.items()}
+        plain = {name: pool.submit(unwatched, scripts[name], args) for name, args in rows.items()}
         seen: dict[str, Future] = {}
-        for name, args in ROWS.items():
+        for name, args in rows.items():
             seen[name] = pool.submit(watched, scripts[name], args, place / name)
         yield plain, seen
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LIKE else []) for name in ROWS]
+)
 def test_a_watched_run_and_a_branch_equal_the_unwatched_run(name, runs):
     plain, seen = runs
     expected = plain[name].result()

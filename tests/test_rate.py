@@ -58,8 +58,8 @@ def test_where_there_is_no_rate_none_is_given(case, statuses, code, tmp_path):
         pytest.param("groups", [0.01, 0.002], marks=SLOW),
         pytest.param("two", [0.01, 0.001], marks=SLOW),
         pytest.param("sum", [0.01], marks=SLOW),
-        ("accumulates", [0.01]),
-        ("amp", [0.01]),
+        pytest.param("accumulates", [0.01], marks=SLOW),
+        pytest.param("amp", [0.01], marks=SLOW),
     ],
 )
 def test_a_rate_is_found_and_says_of_what(case, peaks, tmp_path):

@@ -32,7 +32,7 @@ ADAM = "torch.optim.Adam("
     ("fault", "code", "kind", "where"),
     [
         ("healthy", None, None, None),
-        ("sgd high", "LR-HIGH", "caused by", "lr=40.0"),
+        pytest.param("sgd high", "LR-HIGH", "caused by", "lr=40.0", marks=SLOW),
         pytest.param("leaks", "LEAKAGE", "is", "F.cross_entropy(model(held)", marks=SLOW),
         pytest.param("mixes", "BATCH-MIXING", "is", "# the step", marks=SLOW),
         pytest.param("dead", "DEAD-UNITS", "caused by", ADAM, marks=SLOW),

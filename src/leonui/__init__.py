@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from leonui.doctor.live import watch as watch
     from leonui.doctor.visit import diagnose as diagnose
     from leonui.finding import Finding as Finding
+    from leonui.race.result import RaceResult as RaceResult
+    from leonui.race.result import compare as compare
     from leonui.rate.found import LRFinding as LRFinding
     from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
@@ -37,10 +39,12 @@ _HOMES = {
     "Intervention": "trial.intervention",
     "LRFinding": "rate.found",
     "Program": "trial.program",
+    "RaceResult": "race.result",
     "Record": "record",
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
+    "compare": "race.result",
     "diagnose": "doctor.visit",
     "find_lr": "rate.job",
     "log": "trial.probe",
@@ -53,11 +57,13 @@ __all__ = [
     "Intervention",
     "LRFinding",
     "Program",
+    "RaceResult",
     "Record",
     "Runner",
     "Schedule",
     "Trial",
     "clip",
+    "compare",
     "diagnose",
     "find_lr",
     "log",

@@ -47,12 +47,18 @@ def validation(case: Case, record: Record) -> float:
     ours, theirs = validated(record), validated(case.record)
     if ours is None or theirs is None or not math.isfinite(ours[0]):
         return 0.0
-    first = case.record.validations(case.record.validation_site)[0][1]
-    first = first if math.isfinite(first) else case.bar
+    first = _beginning(case)
     was = theirs[0] if math.isfinite(theirs[0]) else first
     gained = _gained(was, ours[0], first)
     noise = CALM * math.hypot(ours[1], theirs[1]) / math.sqrt(3)
     return gained if abs(was - ours[0]) > noise or gained < 0 else 0.0
+
+
+def _beginning(case: Case) -> float:
+    """The loss of a network that has learned nothing; the first validation may come when most is learned."""
+    first = case.record.validations(case.record.validation_site)[0][1]
+    known = [loss for loss in (first, case.bar) if math.isfinite(loss)]
+    return max(known, default=math.nan)
 
 
 def _gained(was: float, now: float, first: float) -> float:

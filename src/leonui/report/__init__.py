@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from leonui.record import Record
-from leonui.report import climb, doctor, ppo, rate, rlhf
+from leonui.report import climb, doctor, ppo, race, rate, rlhf
 from leonui.report.page import render
 from leonui.report.rate import rate_figure as rate_figure
 
 __all__ = ["PAGES", "document", "document_of", "rate_figure"]
 
-PAGES = {"climb": climb.content, "lr": rate.content, "doctor": doctor.content, "ppo": ppo.content, "rlhf": rlhf.content}
+PAGES = {
+    "climb": climb.content,
+    "lr": rate.content,
+    "doctor": doctor.content,
+    "race": race.content,
+    "ppo": ppo.content,
+    "rlhf": rlhf.content,
+}
 
 
 def document(result: Mapping[str, Any], *records: Record | None) -> str:
