@@ -150,7 +150,7 @@ def _check(name: str, kind: str, value: Any) -> None:
     if name in ABOVE_0 and value is not None and value <= 0:
         raise ValueError(f"{name}={value} is not above 0")
     if name in SCHEDULES:
-        _stretchable(name, value)
+        _stretchable(name, str(value))
 
 
 def _stretchable(name: str, text: Any) -> None:
