@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: climb test proofs lint words docs pictures lesson results bench clean
+.PHONY: climb test proofs lint words docs pictures screenshots lesson results bench clean
 
 climb: $(READY)           ## set up everything, then run the main job on the bundled digits example
 	$(BIN)/leonui climb
@@ -30,6 +30,9 @@ docs: $(READY)            ## the site in both languages: build/site/index.html, 
 pictures: $(READY)        ## draw the lesson's pictures, photograph the lab
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python -m tests.screens
+
+screenshots: $(READY)     ## climb the example, draw its landscape, and take pictures of their reports
+	$(BIN)/python -m docs.screenshots
 
 lesson: $(READY)          ## run the lesson's code and write what it prints into its pages
 	$(BIN)/python -m tests.lesson

@@ -17,8 +17,10 @@ __main__
 cli
 command
 preview terminal
-climb lab rate
+climb lab race
+rate survey
 conformance doctor finder report
+trial.walk
 trial.live trial.runner trial.inject trial.judge
 trial.camp trial.trial trial.probe trial.recipe
 trial.snapshot
@@ -35,7 +37,7 @@ record words machine range_test patch
 PROBE = """
 __init__
 probe
-hooks meter
+hooks meter track
 exam act
 look moved modes losses treat
 flow culprit aligned bounds one_batch
@@ -52,7 +54,9 @@ KEEPS_HOUSE = (
     "lab",
     "ppo",
     "climb",
+    "race",
     "rate",
+    "survey",
     "finder",
     "doctor",
     "report",

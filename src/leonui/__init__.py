@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from leonui.doctor.live import watch as watch
     from leonui.doctor.visit import diagnose as diagnose
     from leonui.finding import Finding as Finding
+    from leonui.race.result import RaceResult as RaceResult
+    from leonui.race.result import compare as compare
     from leonui.rate.found import LRFinding as LRFinding
     from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
+    from leonui.survey.found import LossLandscape as LossLandscape
+    from leonui.survey.job import draw_landscape as draw_landscape
     from leonui.trial.intervention import Intervention as Intervention
     from leonui.trial.probe import log as log
     from leonui.trial.program import Program as Program
@@ -37,12 +41,16 @@ _HOMES = {
     "Finding": "finding",
     "Intervention": "trial.intervention",
     "LRFinding": "rate.found",
+    "LossLandscape": "survey.found",
     "Program": "trial.program",
+    "RaceResult": "race.result",
     "Record": "record",
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
+    "compare": "race.result",
     "diagnose": "doctor.visit",
+    "draw_landscape": "survey.job",
     "find_lr": "rate.job",
     "log": "trial.probe",
     "watch": "doctor.live",
@@ -53,13 +61,17 @@ __all__ = [
     "Finding",
     "Intervention",
     "LRFinding",
+    "LossLandscape",
     "Program",
+    "RaceResult",
     "Record",
     "Runner",
     "Schedule",
     "Trial",
     "clip",
+    "compare",
     "diagnose",
+    "draw_landscape",
     "find_lr",
     "landscape",
     "log",
