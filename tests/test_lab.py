@@ -18,7 +18,9 @@ from leonui.cli import cli
 from leonui.lab import PRESETS, Wish, answer, rates
 from leonui.lab.answer import AROUND
 from leonui.lab.kinds import KINDS, SCHEDULE_TITLES, SCHEDULES
+from leonui.lab.server import warm
 from leonui.landscape import SURFACES, Climber, Conditions, climb, owned, train
+from leonui.landscape.slope import compiled
 from tests import lesson
 from tests.conftest import LEONUI, environment
 from tests.laboratory import Lab
@@ -291,6 +293,17 @@ def test_a_hundred_at_once_are_answered_or_refused(lab):
     refused = [said for status, said in found if status == 503]
     assert all(said == {"error": "too many races at once; try again in a moment"} for said in refused)
     assert lab.ask(race)[0] == 200
+
+
+@pytest.mark.slow
+def test_what_is_compiled_ahead_is_in_nobodys_way(lab):
+    compiled.cache_clear()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(warm)
+        while not ahead.done():
+            compiled.cache_clear()
+            assert lab.ask(RACE)[0] == 200
+        assert ahead.result() is None
 
 
 # the command
