@@ -17,7 +17,8 @@ __main__
 cli
 command
 preview terminal
-climb rate survey
+climb race survey
+rate
 conformance doctor finder report
 trial.walk
 trial.live trial.runner trial.inject trial.judge
@@ -52,6 +53,7 @@ KEEPS_HOUSE = (
     "landscape",
     "ppo",
     "climb",
+    "race",
     "rate",
     "survey",
     "finder",

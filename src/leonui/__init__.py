@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from leonui.doctor.live import watch as watch
     from leonui.doctor.visit import diagnose as diagnose
     from leonui.finding import Finding as Finding
+    from leonui.race.result import RaceResult as RaceResult
+    from leonui.race.result import compare as compare
     from leonui.rate.found import LRFinding as LRFinding
     from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
@@ -40,10 +42,12 @@ _HOMES = {
     "LRFinding": "rate.found",
     "LossLandscape": "survey.found",
     "Program": "trial.program",
+    "RaceResult": "race.result",
     "Record": "record",
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
+    "compare": "race.result",
     "diagnose": "doctor.visit",
     "draw_landscape": "survey.job",
     "find_lr": "rate.job",
@@ -58,11 +62,13 @@ __all__ = [
     "LRFinding",
     "LossLandscape",
     "Program",
+    "RaceResult",
     "Record",
     "Runner",
     "Schedule",
     "Trial",
     "clip",
+    "compare",
     "diagnose",
     "draw_landscape",
     "find_lr",

@@ -94,6 +94,41 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @click.command(context_settings=SETTINGS)
 @PROGRAM
 @MODULE
+@click.option("-o", "--optimizer", multiple=True, metavar="NAME", help="Let this optimizer race; repeat for more.")
+@click.option("--seeds", type=int, default=5, show_default=True, help="Whole trainings of each, from fresh weights.")
+@click.option(
+    "--track",
+    type=click.Choice(["tuned", "defaults", "auto"]),
+    default="tuned",
+    show_default=True,
+    help="Rates: each by its own search; the constructors'; by its search, which counts.",
+)
+@click.option("--reference", metavar="NAME", help="Whose median end is the target; default: the script as it is.")
+@click.option("--steps", type=click.IntRange(1), help="How long the whole run is, where that cannot be found out.")
+@click.option("--budget", type=click.IntRange(1), help="Steps that each search may take; default: those of one run.")
+@click.option("--resume", metavar="RUN", help="Go on with a race that was broken off.")
+@METRIC
+@GOAL
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def race(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Race optimizers on a script, fairly: tuned alike, fresh seeds, and no winner where chance would do.
+
+    \b
+      leonui race -o sgd -o momentum -o adamw -o lion -o muon train.py
+    """
+    from leonui.command.race import run_race
+
+    ctx.exit(run_race(argv(program, module) or [example()], **options))
+
+
+@click.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
 @click.option(
     "--points", type=click.IntRange(0), help="Places on each side of the grid; default 17; 0: the path alone."
 )

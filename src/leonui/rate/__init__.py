@@ -5,4 +5,5 @@ from leonui.rate.job import Job as Job
 from leonui.rate.job import Wishes as Wishes
 from leonui.rate.job import find_lr as find_lr
 from leonui.rate.ramp import Ramp as Ramp
+from leonui.rate.space import Contender as Contender
 from leonui.rate.space import need_optuna as need_optuna

@@ -85,7 +85,7 @@ class Job:
         """Do all of it; what stops it early becomes a finding."""
         guide.stage(mark("walk"), self.wishes.steps)
         point = runner.trailhead(0)
-        if not self._walk(runner, point):
+        if not self.look_ahead(runner, point):
             return
         judge, rate = Judge(self.wishes.metric, self.wishes.goal), (self.peaks or [1.0])[0]
         searches = [
@@ -128,7 +128,8 @@ class Job:
 
     # what is known of the run before it is trained
 
-    def _walk(self, runner: Runner, point: Point) -> bool:
+    def look_ahead(self, runner: Runner, point: Point) -> bool:
+        """Walk the script to its end without training it; False where that cannot be done: a finding says why."""
         trial = walk(runner, point, self.wishes.walk, bool(self.wishes.steps))
         self.walk, self.start = trial.record, trial.start if runner.start == "auto" else runner.start
         if not self.walk.rows and (fault := trouble(trial)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leonui.record import Record
-from leonui.report import climb, doctor, landscape, ppo, rate, rlhf, schedule
+from leonui.report import climb, doctor, landscape, ppo, race, rate, rlhf, schedule
 from leonui.report.landscape import landscape_figure as landscape_figure
 from leonui.report.page import render
 from leonui.report.rate import rate_figure as rate_figure
@@ -18,6 +18,7 @@ PAGES = {
     "climb": climb.content,
     "lr": rate.content,
     "doctor": doctor.content,
+    "race": race.content,
     "landscape": landscape.content,
     "ppo": ppo.content,
     "rlhf": rlhf.content,

@@ -1,0 +1,117 @@
+"""What paired results over seeds say: an exact bootstrap, Holm's correction, profiles over tasks. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+EXACT = 20_000  # resamples: up to so many all are taken, beyond that so many by chance
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The mean of paired differences, its 95% interval (None where it cannot be told), and the two-sided p-value."""
+
+    difference: float
+    interval: tuple[float, float] | None
+    p: float
+
+
+def paired(differences: Sequence[float]) -> Comparison:
+    """Compare by the studentised bootstrap of paired differences (Efron & Tibshirani 1993, section 12.5).
+
+    With up to five pairs every resample is counted, so that the answer has no chance in it. A resample of equal values
+    counts as extreme: three pairs can never decide, four hardly. Where a difference is infinite (one side broke) they
+    decide together, by signs alone.
+
+    >>> paired([1.0, 1.2, 0.9, 1.1, 1.0]).p < 0.05
+    True
+    >>> paired([1.0, -1.2, 0.9, -1.1, 1.0]).p > 0.05
+    True
+    """
+    if not all(map(math.isfinite, differences)):
+        ends = {math.copysign(1, one) for one in differences if one}
+        same = len(ends) == 1 and len(differences) > 1 and all(map(math.isinf, differences))
+        mean = math.copysign(math.inf, sum(map(math.copysign, [1] * len(differences), differences)))
+        return Comparison(mean if len(ends) == 1 else math.nan, None, 0.5 ** (len(differences) - 1) if same else 1.0)
+    given = np.array(differences)
+    mean, count = float(given.mean()), len(given)
+    if count < 2:
+        return Comparison(mean, None, 1.0)
+    (error,) = _errors(given[None])
+    if error == 0:
+        return Comparison(mean, (mean, mean), 1.0 if mean == 0 else 0.0)
+    samples = given[_choices(count)]
+    errors = _errors(samples)
+    apart = np.abs(samples.mean(axis=1) - mean)
+    spread = np.sort(np.divide(apart, errors, out=np.full_like(apart, np.inf), where=errors > 0))
+    reach = float(spread[math.ceil((1 - LEVEL) * len(spread)) - 1] * error)
+    interval = (mean - reach, mean + reach) if math.isfinite(reach) else None
+    return Comparison(mean, interval, float((spread >= abs(mean) / error).mean()))
+
+
+def _errors(samples: np.ndarray) -> np.ndarray:
+    """The standard error of the mean of each sample [samples, values]."""
+    return samples.std(axis=1, ddof=1) / math.sqrt(samples.shape[1])
+
+
+def _choices(count: int) -> np.ndarray:
+    """Which of ``count`` values are in each resample: all there are, or some of them by chance."""
+    if count**count <= EXACT:
+        return np.array([*product(range(count), repeat=count)])
+    return np.random.default_rng(0).integers(count, size=(EXACT, count))
+
+
+def holm(ps: Mapping[Any, float]) -> dict[Any, float]:
+    """P-values corrected for their number (Holm 1979): each can be compared with the level as if it were the only one.
+
+    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    {'a': 0.03, 'c': 0.06, 'b': 0.06}
+    """
+    corrected, least = {}, 0.0
+    for rank, (name, p) in enumerate(sorted(ps.items(), key=lambda item: item[1])):
+        least = max(least, min(1.0, (len(ps) - rank) * p))
+        corrected[name] = least
+    return corrected
+
+
+def reached(lengths: Sequence[float], losses: Sequence[float], target: float) -> float:
+    """How many steps a whole training must have to end at ``target``, from trainings of several lengths.
+
+    Between two lengths the loss is taken to be linear in the logarithm of the length; a training that is there at its
+    shortest needs no more than that; infinite where none reaches it.
+
+    >>> round(reached([100, 200, 400], [3.0, 2.0, 1.0], 1.5))
+    283
+    """
+    known = [(steps, loss) for steps, loss in zip(lengths, losses, strict=True) if math.isfinite(loss)]
+    for (before, high), (after, low) in zip([(known[0][0], math.inf), *known] if known else [], known, strict=False):
+        if low <= target:
+            share = 1.0 if math.isinf(high) else (high - target) / (high - low)
+            return before * (after / before) ** share
+    return math.inf
+
+
+def profile(costs: Mapping[str, Sequence[float]], most: float = 4.0, points: int = 61) -> dict[str, list[float]]:
+    """Of each entrant the share of tasks on which it needs at most tau times what the best one does.
+
+    ``costs`` [tasks] of each entrant, infinite where it did not arrive; tau goes from 1 to ``most`` in equal ratios
+    (Dolan & Moré 2002, equation 2.1).
+
+    >>> profile({"a": [1.0, 4.0], "b": [2.0, 2.0]}, points=3)
+    {'a': [0.5, 1.0, 1.0], 'b': [0.5, 1.0, 1.0]}
+    """
+    best = [min(task) for task in zip(*costs.values(), strict=True)]
+    taus = [most ** (i / (points - 1)) * (1 + 1e-12) for i in range(points)]
+
+    def within(own: Sequence[float], tau: float) -> float:
+        near = [math.isfinite(cost) and cost <= tau * least for cost, least in zip(own, best, strict=True)]
+        return sum(near) / len(near)
+
+    return {name: [within(own, tau) for tau in taus] for name, own in costs.items()}

@@ -1,0 +1,73 @@
+"""A race in the terminal: who is best or cannot be told from the best, then a row for each entrant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from leonui.terminal.text import REPORT, UNFINISHED, headline, number, speaker
+from leonui.words import mark, translate
+
+VERDICTS = {
+    "winner": ("green", mark("{best} is best here: the others end higher, and not by chance")),
+    "indistinguishable": ("cyan", mark("No winner: {tied} cannot be told apart")),
+    "one_seed": ("yellow", mark("{best} ended lowest, with one seed: that says nothing; --seeds 5 would")),
+    "none": ("red", mark("No winner: no entrant came to an end that can be compared")),
+}
+TRACKS = {
+    "tuned": mark("each at the rate of its own search, all searches of one length"),
+    "defaults": mark("each at the rate of its constructor"),
+    "auto": mark("each at the rate of its own search, which is counted"),
+}
+
+
+def show_race(result: dict[str, Any], lang: str) -> None:
+    """Print the outcome of a race."""
+    console, say = Console(highlight=False), speaker(lang)
+    if not result["complete"] and not result["findings"]:
+        console.print(f"[yellow]{say(UNFINISHED)}[/]")
+    for finding in result["findings"]:
+        console.print(f"[red]✖ {escape(headline(finding, lang))}[/]")
+    colour, words = VERDICTS[result["verdict"]]
+    if not result["findings"]:
+        console.print(f"[bold {colour}]{say(words, best=result['best'], tied=', '.join(result['tied']))}[/]")
+        console.print(_table(result, lang))
+        console.print(f"[dim]{say(TRACKS[result['track']])}[/]")
+    for note in result["notes"]:
+        console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
+    if not result["complete"] and not result["findings"]:
+        console.print(say(mark("Go on: leonui race --resume {run}"), run=result["run"]))
+    console.print(say(REPORT, report=result["report"]), soft_wrap=True)
+
+
+def _table(result: dict[str, Any], lang: str) -> Table:
+    """Best first: rate, final loss, how far behind, what it needs to the target."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(translate(mark("optimizer"), lang))
+    heads = (
+        "lr", mark("final loss"), mark("behind the best"), "p",
+        mark("steps to target"), mark("passes"), mark("seconds"), mark("seeds there"),
+    )  # fmt: skip
+    for head in heads:
+        table.add_column(translate(head, lang), justify="right")
+    for row in result["entrants"]:
+        there = "-" if row["arrived"] is None else f"{row['arrived']}/{result['seeds']}"
+        clocks = [f"{row[clock]:.0f}" if row[clock] is not None else "-" for clock in ("steps", "passes")]
+        style = "bold" if row["entrant"] in (result["tied"] or [result["best"]]) else ""
+        table.add_row(
+            escape(row["entrant"]), number(row["lr"]), number(row["mean"]), _behind(row),
+            "-" if row["p"] is None else f"{row['p']:.2g}", *clocks, number(row["seconds"]), there, style=style,
+        )  # fmt: skip
+    return table
+
+
+def _behind(row: dict[str, Any]) -> str:
+    if row["broke"]:
+        return f"{row['broke']} ✖"
+    if row["behind"] is None:
+        return ""
+    low, high = row["behind_interval"] or (None, None)
+    return f"{number(row['behind'])} ({number(low)}..{number(high)})" if low is not None else number(row["behind"])

@@ -1,0 +1,231 @@
+"""Races: what paired results say, who is best by a journal, and a race that was broken off and went on."""
+
+import json
+import math
+import os
+import random
+import statistics
+from itertools import product
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from leonui.cli import cli
+from leonui.finder.guide import Silent
+from leonui.race import Plan, Race, RaceResult
+from leonui.race.protocol import OWN, SHARES, default_rate
+from leonui.race.result import result, standings
+from leonui.race.statistics import holm, paired, profile, reached
+from leonui.record import Record
+from leonui.report import document
+from leonui.trial.program import Program
+from leonui.trial.runner import Runner
+from leonui.words import LANGUAGES
+
+SCRIPT = str(Path(__file__).parent / "hostile" / "rates.py")
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("differences", "mean", "decides"),
+    [
+        ([1.0, 1.2, 0.9, 1.1, 1.0], 1.04, True),
+        ([-1.0, -1.2, -0.9, -1.1, -1.0], -1.04, True),
+        ([1.0, -1.2, 0.9, -1.1, 1.0], 0.12, False),
+        ([1.0, 1.1, 1.2], 1.1, False),  # three pairs never decide
+        ([1.0], 1.0, False),
+        ([0.0, 0.0, 0.0], 0.0, False),
+        ([INF] * 6, INF, True),
+        ([INF, 0.1, 0.2, 0.1, 0.3], INF, False),
+        ([INF, -0.1, 0.2, 0.1, 0.3], None, False),
+    ],
+)
+def test_paired(differences, mean, decides):
+    said = paired(differences)
+    assert (math.isnan(said.difference) and mean is None) or said.difference == pytest.approx(mean)
+    assert (said.p < 0.05) == decides
+    if said.interval and said.p > 0:
+        assert (said.interval[0] <= 0 <= said.interval[1]) == (not decides)
+
+
+def test_equal_seeds_are_rarely_told_apart_and_different_ones_mostly():
+    chance = random.Random(1)
+    drawn = [[chance.gauss(0, 1) for _ in range(5)] for _ in range(200)]
+    wrong = sum(paired(values).p < 0.05 for values in drawn) / 200
+    right = sum(paired([value + 3 for value in values]).p < 0.05 for values in drawn) / 200
+    assert wrong < 0.1
+    assert right > 0.8
+
+
+def test_more_seeds_than_can_be_counted_out_are_drawn_and_always_the_same():
+    values = [0.1 * i for i in range(-3, 9)]
+    assert paired(values) == paired(values)
+    assert paired(values).interval[0] == pytest.approx(0.25 - 0.24, abs=0.05)
+
+
+def test_holm_is_that_of_the_textbook():
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == pytest.approx(
+        {"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06}
+    )
+    assert holm({"a": 0.6, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    assert holm({}) == {}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("losses", "steps"),
+    [
+        ([3.0, 2.0, 1.0], 100 * 2**1.5),
+        ([1.4, 1.3, 1.2], 100),  # there at its shortest: no more than that
+        ([3.0, 2.0, 1.5], 400),
+        ([3.0, 2.0, 1.6], INF),
+        ([3.0, INF, 1.0], 100 * 4**0.75),
+        ([INF, INF, 1.0], 400),
+        ([INF, INF, INF], INF),
+        ([2.0, 1.0, 3.0], 100 * 2**0.5),
+    ],
+)
+def test_steps_to_a_target(losses, steps):
+    assert reached([100, 200, 400], losses, 1.5) == pytest.approx(steps)
+
+
+def test_a_profile_by_hand():
+    found = profile({"a": [1.0, 4.0, INF], "b": [2.0, 2.0, 3.0]}, points=3)  # tau = 1, 2, 4
+    assert found == {"a": pytest.approx([1 / 3, 2 / 3, 2 / 3]), "b": pytest.approx([2 / 3, 1.0, 1.0])}
+
+
+def journal(ends: dict[str, list[float]], spent: int = 90, shape=(1.3, 1.15, 1.0)) -> Record:
+    """A race of 400 steps whose entrants came to these final losses, seed by seed."""
+    kept = Record(events=[{"event": "walk", "steps": 400, "lr": [0.1]}])
+    for name, losses in ends.items():
+        kept.add({"event": "tuned", "entrant": name, "scale": 2.0, "lr": 0.2, "spent": spent})
+        for (seed, loss), (share, higher) in product(enumerate(losses, 1), zip(SHARES, shape, strict=True)):
+            steps = round(share * 400)
+            row = {"entrant": name, "seed": seed, "share": share, "loss": loss * higher, "judged_by": "training"}
+            kept.add(json.loads(json.dumps(row | {"steps": steps, "passes": 2 * steps, "seconds": steps / 100})))
+    return kept
+
+
+GOOD, SAME, POOR = [1.0, 1.1, 1.2, 1.05, 1.15], [1.02, 1.08, 1.2, 1.07, 1.14], [1.5, 1.55, 1.8, 1.6, 1.7]
+BROKE = [1.0, INF, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict", "best", "tied"),
+    [
+        ({OWN: POOR, "lion": GOOD}, "winner", "lion", ["lion"]),
+        ({OWN: SAME, "lion": GOOD}, "indistinguishable", "lion", ["lion", OWN]),
+        ({OWN: POOR, "lion": GOOD, "adamw": SAME}, "indistinguishable", "lion", ["lion", "adamw"]),
+        ({OWN: POOR[:1], "lion": GOOD[:1]}, "one_seed", "lion", []),
+        ({OWN: POOR, "lion": BROKE}, "indistinguishable", OWN, [OWN, "lion"]),
+        ({OWN: [INF] * 5, "lion": [INF] * 5}, "none", None, []),
+        ({OWN: [INF] * 6, "lion": [1.0, 1.1, 1.0, 1.1, 1.0, 1.1]}, "winner", "lion", ["lion"]),
+        ({OWN: [], "lion": []}, "none", None, []),
+    ],
+)
+def test_who_is_best(ends, verdict, best, tied):
+    said = standings(journal(ends), Plan(("lion", "adamw") if "adamw" in ends else ("lion",)))
+    assert (said["verdict"], said["best"], said["tied"]) == (verdict, best, tied)
+    assert said["seeds"] == min(map(len, ends.values()))
+    json.dumps(said, allow_nan=False)
+
+
+def test_what_it_takes_to_the_target():
+    said = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",)))
+    lion, own = said["entrants"]
+    assert own["steps"] == pytest.approx(400, rel=0.02)
+    assert lion["steps"] == pytest.approx(200)
+    assert (lion["passes"], lion["seconds"]) == pytest.approx((400, 2.0))
+    assert lion["faster"] == pytest.approx(2.0)
+    assert (lion["arrived"], own["arrived"]) == (5, 3)
+    auto = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",), track="auto"))["entrants"][0]
+    assert auto["steps"] == pytest.approx(290)
+    other = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",), reference="lion"))
+    assert other["target"] == statistics.median(GOOD)
+
+
+def test_a_row_that_is_there_twice_counts_once_and_a_seed_that_is_not_whole_does_not():
+    kept = journal({OWN: POOR, "lion": GOOD})
+    plain = standings(kept, Plan(("lion",)))
+    kept.rows += [row | {"loss": 9.0} for row in kept.rows[:4]]
+    kept.add(kept.rows[0] | {"seed": 6})
+    assert standings(kept, Plan(("lion",)))["entrants"] == plain["entrants"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"entrants": ("lionn",)}, "leonui.optim has no optimizer 'lionn'; the nearest are lion"),
+        ({"entrants": ()}, "a race needs an optimizer beside the script's own; name some: -o adamw -o lion"),
+        ({"seeds": 0}, "seeds=0 is below 1; give 5, or more"),
+        ({"track": "slow"}, "track='slow' is not known; choose one of tuned, defaults, auto"),
+        ({"reference": "sgd"}, "reference='sgd' does not race; choose one of as it is, lion"),
+    ],
+)
+def test_what_cannot_be_raced(given, message):
+    with pytest.raises(ValueError, match=message):
+        Plan(**({"entrants": ("lion",)} | given))
+
+
+def test_rates_of_constructors():
+    assert (default_rate("adamw"), default_rate("torch.optim:SGD")) == (1e-3, 1e-3)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    "ends", [{OWN: POOR, "lion": GOOD}, {OWN: POOR[:1], "lion": GOOD[:1]}, {OWN: BROKE, "lion": SAME}, {}]
+)
+def test_the_page(ends, lang, tmp_path):
+    job = Race(Program("script", "train.py", ()), tmp_path, Plan(("lion",)))
+    job.journal = journal(ends)
+    page = document(result(job) | {"lang": lang, "leonui": "0.1.0"})
+    assert "None" not in page.partition("<pre")[0].replace("display: none", "").replace("'none'", "")
+    assert ('data-chart="lengths"' in page) == bool(ends)
+    assert repr(RaceResult(result(job))).startswith("RaceResult(")
+
+
+class Leaves(Silent):
+    """Breaks a race off in its third stage of whole trainings."""
+
+    seen = 0
+
+    def stage(self, name, total):
+        self.seen += name == "race"
+        if self.seen == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_race_that_was_broken_off_goes_on_where_it_was(tmp_path):
+    program, plan = Program("script", SCRIPT, ("plain",)), Plan(("lion",), seeds=2, track="defaults")
+    with pytest.raises(KeyboardInterrupt), Runner(program, tmp_path, workers=2) as runner:
+        Race(program, tmp_path, plan).go(runner, Leaves())
+    before = [*Race(program, tmp_path, plan).journal.rows]
+    assert len(before) == 6
+    with (tmp_path / "race.jsonl").open("a") as file:
+        file.write('{"entrant": "lion", "seed": 2, "sh')  # the line that was being written
+    job = Race(program, tmp_path, plan)
+    with Runner(program, tmp_path, workers=2) as runner:
+        job.go(runner, Silent())
+    rows = job.journal.rows
+    assert rows[:6] == before
+    assert {(row["entrant"], row["seed"], row["share"]) for row in rows} == {*product((OWN, "lion"), (1, 2), SHARES)}
+    assert len(rows) == 12
+    assert job.complete and standings(job.journal, plan)["seeds"] == 2
+    longest = [row for row in rows if row["share"] == 1.0]
+    assert {row["steps"] for row in longest} == {60}
+    assert len({row["loss"] for row in longest}) == 4  # other seeds, other weights
+
+
+@pytest.mark.slow
+def test_the_command_races_and_resumes(tmp_path, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    words = ["race", "-o", "adamw", "--seeds", "1", "--runs", str(tmp_path), "--json", SCRIPT, "plain"]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["verdict"] == "one_seed"
+    assert {row["entrant"] for row in told["entrants"]} == {OWN, "adamw"}
+    assert all(row["spent"] > 0 and row["lr"] for row in told["entrants"])
+    again = CliRunner().invoke(cli, ["race", "--resume", told["run"], "--json", "--runs", str(tmp_path)])
+    assert json.loads(again.stdout)["entrants"] == told["entrants"]
