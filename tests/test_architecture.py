@@ -17,8 +17,8 @@ __main__
 cli
 command
 preview terminal
-climb race survey
-rate
+climb race
+rate survey
 conformance doctor finder report
 trial.walk
 trial.live trial.runner trial.inject trial.judge
