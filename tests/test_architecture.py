@@ -17,9 +17,10 @@ __main__
 cli
 command
 preview terminal
-climb race
-rate
+climb lab race
+rate survey
 conformance doctor finder report
+trial.walk
 trial.live trial.runner trial.inject trial.judge
 trial.camp trial.trial trial.probe trial.recipe
 trial.snapshot
@@ -36,7 +37,7 @@ record words machine range_test patch
 PROBE = """
 __init__
 probe
-hooks meter
+hooks meter track
 exam act
 look moved modes losses treat
 flow culprit aligned bounds one_batch
@@ -50,10 +51,12 @@ KEEPS_HOUSE = (
     "command",
     "terminal",
     "landscape",
+    "lab",
     "ppo",
     "climb",
     "race",
     "rate",
+    "survey",
     "finder",
     "doctor",
     "report",

@@ -3,14 +3,14 @@
 import json
 import math
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leonui.preview import HEIGHT, PAGE, WIDTH, Scale, horizon, page, rows, terminal
-from leonui.schedule import SHELF, Phase, Schedule, constant, cosine, parse, ramp, warmup
+from leonui.preview import HEIGHT, WIDTH, horizon, points, rows, terminal, told
+from leonui.report import document
+from leonui.schedule import SHELF, Phase, Schedule, cosine, parse, ramp, warmup
 from tests.browser import Visit, launched
 
 CALM = settings(deadline=None, derandomize=True, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
@@ -50,22 +50,6 @@ def test_rows_are_plain_values():
     assert [row["step"] for row in found] == [0, 1, 2, 3, 4]
     assert [row["multiplier"] for row in found] == pytest.approx([0.5, 1, 1, 0.5, 0])
     assert [row["lr"] for row in found] == pytest.approx([0.05, 0.1, 0.1, 0.05, 0])
-
-
-@pytest.mark.parametrize(
-    ("axis", "most", "ticks"),
-    [
-        (Scale(0, 1), 5, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (Scale(0, 0.1), 5, [0, 0.02, 0.04, 0.06, 0.08, 0.1]),
-        (Scale(0, 1210), 8, [0, 200, 400, 600, 800, 1000, 1200]),
-        (Scale(-1, 1), 4, [-1, -0.5, 0, 0.5, 1]),
-        (Scale(1e-3, 1, log=True), 5, [1e-3, 1e-2, 1e-1, 1]),
-        (Scale(2e-8, 1, log=True), 5, [1e-7, 1e-5, 1e-3, 1e-1]),
-    ],
-)
-def test_ticks_are_round(axis, most, ticks):
-    assert axis.ticks(most) == pytest.approx(ticks)
-    assert all(-1e-9 <= axis(tick) <= 1 + 1e-9 for tick in ticks)
 
 
 def heights(chart: str) -> list[int]:
@@ -108,10 +92,10 @@ def test_a_line_has_no_gap(plain):
 def test_everything_can_be_drawn(text, steps, lr, plain):
     schedule = parse(f"{text}({ARGUMENTS.get(text, '50')})")
     assert len(terminal(schedule, steps, lr, plain).plain.split("\n")) == HEIGHT + 2
-    drawn = page(schedule, steps, lr)
-    ys = [float(y) for y in re.findall(r"V(-?[\d.]+)", re.findall(r'class="curve" d="([^"]+)"', drawn)[0])]
-    assert all(-0.01 <= y <= PAGE[1] + 0.01 for y in ys)
-    assert not re.search(r"\b(nan|inf)\b", drawn)
+    drawn = told(schedule, steps, lr)
+    assert all(math.isfinite(value) for _, value in drawn["curve"])
+    assert drawn["curve"][0][0] == 0
+    assert len(drawn["curve"]) == min(steps, 2000) or steps > 2000
 
 
 def test_a_ramp_is_a_line_on_a_logarithmic_axis():
@@ -120,51 +104,39 @@ def test_a_ramp_is_a_line_on_a_logarithmic_axis():
     assert len(set(rises)) == HEIGHT
 
 
-class Curve(HTMLParser):
-    """What of a page is text, and what its curve is."""
-
-    def __init__(self, source: str):
-        super().__init__()
-        self.texts, self.path = [], ""
-        self.feed(source)
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data.strip())
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        if ("class", "curve") in attrs:
-            self.path = dict(attrs)["d"]
+def test_a_curve_is_exact_and_a_long_one_is_thinned():
+    assert points(Schedule((Phase(4, 1.0, 0.0),)), 5, 0.5) == [
+        (0, 0.5), (1, 0.375), (2, 0.25), (3, 0.125), (4, 0.0)
+    ]  # fmt: skip
+    drawn = points(warmup(10**5) >> cosine(10**6), 10**6)
+    assert len(drawn) <= 2000
+    assert [step for step, _ in drawn] == sorted({step for step, _ in drawn})
+    assert drawn[0] == (0, pytest.approx(1e-5))
+    assert max(value for _, value in drawn) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_page_has_the_exact_curve():
-    curve = Curve(page(Schedule((Phase(4, 1.0, 0.0),)), 5, 0.5))
-    width, height = PAGE
-    levels = [float(y) for y in re.findall(r"(?:M0 |V)([\d.]+)", curve.path)]
-    assert levels == pytest.approx([height * share for share in (0, 1 / 4, 1 / 2, 3 / 4, 1)])
-    assert [float(x) for x in re.findall(r"H([\d.]+)", curve.path)] == pytest.approx(
-        [width * i / 5 for i in range(1, 6)]
-    )
-    assert [text for text in curve.texts if text.startswith("step ")][1] == "step 1: lr 0.375"
-    assert {"0", "0.1", "0.5", "lr", "step", "1", "4"} <= set(curve.texts)
+def test_what_a_page_is_told():
+    assert told(CLIMB, 1210)["joins"] == [100, 1100]
+    assert told(ramp(1e-5, 1, 1000), 1000)["log"]
+    assert not told(CLIMB, 1210)["log"]
 
 
-def test_a_page_holds_no_more_than_it_must():
-    assert len(page(CLIMB, 10**6)) < 60_000
-    assert "&lt;b&gt;" in page(constant(), 5, title="<b>")
-    assert "<b>" not in page(constant(), 5, title="<b>")
-    assert not re.search(r"https?://|<script", page(CLIMB, 1210))
+@pytest.fixture(scope="module")
+def browser():
+    with launched() as browser:
+        yield browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_opens_from_disk_and_asks_nobody(scheme, tmp_path):
-    file = tmp_path / "schedule.html"
-    file.write_text(page(CLIMB, horizon(CLIMB), 0.1, "warmup(100) > cosine(1000)"), encoding="utf-8")
-    with launched() as browser:
-        visit = Visit(browser, file, color_scheme=scheme, viewport={"width": 400, "height": 700})
-        assert visit.page.title() == "warmup(100) > cosine(1000)"
-        box = visit.page.locator(".curve").bounding_box()
-        assert box["width"] > 250
-        assert math.isclose(box["width"] / box["height"], PAGE[0] / PAGE[1], rel_tol=0.05)
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 400
-        assert visit.troubles == []
-        assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
+def test_a_page_opens_from_disk_and_asks_nobody(browser, scheme, tmp_path):
+    file, spec = tmp_path / "schedule.html", "warmup(100) > cosine(1000)<b>"
+    said = {"command": "schedule", "program": spec, "lang": "vi", **told(CLIMB, horizon(CLIMB), 0.1)}
+    file.write_text(document(said), encoding="utf-8")
+    visit = Visit(browser, file, color_scheme=scheme, viewport={"width": 400, "height": 700})
+    visit.page.wait_for_selector("html[data-charts=drawn]")
+    assert visit.page.title() == f"leonui schedule: {spec}"
+    assert "step 99, 0.1" in visit.page.locator("h1").text_content()
+    assert visit.traces("schedule") == [["scatter", "tốc độ học", horizon(CLIMB)]]
+    assert visit.overflow <= 0
+    assert visit.troubles == []
+    assert [url for url in visit.requests if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from leonui import clip as clip
+    from leonui import landscape as landscape
     from leonui import optim as optim
     from leonui import ppo as ppo
     from leonui import range_test as range_test
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from leonui.rate.job import find_lr as find_lr
     from leonui.record import Record as Record
     from leonui.schedule.phase import Schedule as Schedule
+    from leonui.survey.found import LossLandscape as LossLandscape
+    from leonui.survey.job import draw_landscape as draw_landscape
     from leonui.trial.intervention import Intervention as Intervention
     from leonui.trial.probe import log as log
     from leonui.trial.program import Program as Program
@@ -38,6 +41,7 @@ _HOMES = {
     "Finding": "finding",
     "Intervention": "trial.intervention",
     "LRFinding": "rate.found",
+    "LossLandscape": "survey.found",
     "Program": "trial.program",
     "RaceResult": "race.result",
     "Record": "record",
@@ -46,16 +50,18 @@ _HOMES = {
     "Trial": "trial.trial",
     "compare": "race.result",
     "diagnose": "doctor.visit",
+    "draw_landscape": "survey.job",
     "find_lr": "rate.job",
     "log": "trial.probe",
     "watch": "doctor.live",
 }
-_ROOMS = ("clip", "optim", "ppo", "range_test", "rules", "schedule")
+_ROOMS = ("clip", "landscape", "optim", "ppo", "range_test", "rules", "schedule")
 __all__ = [
     "Diagnosis",
     "Finding",
     "Intervention",
     "LRFinding",
+    "LossLandscape",
     "Program",
     "RaceResult",
     "Record",
@@ -65,7 +71,9 @@ __all__ = [
     "clip",
     "compare",
     "diagnose",
+    "draw_landscape",
     "find_lr",
+    "landscape",
     "log",
     "optim",
     "ppo",

@@ -1,4 +1,4 @@
-"""Draws a Schedule: in the terminal, as one HTML page that asks nobody for anything, and as plain values.
+"""Draws a Schedule: in the terminal, and as plain values for a page.
 
 Only numbers, and the schedule's own text: it reads the same in every language.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
+from itertools import accumulate
 from typing import Any
 
 from rich.text import Text
@@ -16,7 +16,6 @@ from rich.text import Text
 from leonui.schedule import Schedule
 
 WIDTH, HEIGHT = 60, 12  # of a chart in the terminal, in characters
-PAGE = (720.0, 320.0)  # of a chart on a page, in its own units
 FINE = 16  # steps that are looked at for one column of dots: the lowest and the highest are drawn
 TINY = 1e-300  # what is less far apart is drawn as one line
 _BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a character's two columns, from the top
@@ -39,6 +38,29 @@ def rows(schedule: Schedule, steps: int, lr: float = 1.0) -> list[dict[str, Any]
     return [{"step": step, "multiplier": value, "lr": lr * value} for step, value in multipliers]
 
 
+def told(schedule: Schedule, steps: int, lr: float = 1.0) -> dict[str, Any]:
+    """What a page shows: some points of the curve, the steps at which phases join, whether its axis is logarithmic."""
+    curve, ends = points(schedule, steps, lr), accumulate(phase.steps or steps for phase in schedule.phases)
+    axis = scale(schedule, [value for _, value in curve])
+    return {"steps": steps, "curve": curve, "joins": [end for end in ends if end < steps], "log": axis.log}
+
+
+def points(schedule: Schedule, steps: int, lr: float = 1.0, most: int = 2000) -> list[tuple[int, float]]:
+    """Each step with its learning rate; of more than ``most`` the lowest and the highest of each of some stretches."""
+    if steps <= most:
+        return [(step, lr * schedule(step)) for step in range(steps)]
+    found, count = [], most // 2
+    for stretch in range(count):
+        first, after = stretch * steps // count, (stretch + 1) * steps // count
+        inside = [
+            (lr * schedule(step), step) for step in (*range(first, after, math.ceil((after - first) / FINE)), after - 1)
+        ]
+        found += [
+            (step, value) for step, value in sorted({(step, value) for value, step in (min(inside), max(inside))})
+        ]
+    return found
+
+
 @dataclass(frozen=True)
 class Scale:
     """What of an axis lies where: 0 at its low end, 1 at its high one; logarithmic or not."""
@@ -50,17 +72,6 @@ class Scale:
     def __call__(self, value: float) -> float:
         low, high, at = (math.log(x) if self.log else x for x in (self.low, self.high, value))
         return (at - low) / (high - low)
-
-    def ticks(self, most: int) -> list[float]:
-        """At most about so many round values on it: powers of ten where it is logarithmic."""
-        if self.log:
-            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            return [10.0**i for i in range(first, last + 1, math.ceil((last - first + 1) / most))]
-        rough = (self.high - self.low) / most
-        ten = 10 ** math.floor(math.log10(rough))
-        unit = next(ten * nice for nice in (1, 2, 5, 10) if ten * nice >= rough * (1 - 1e-9))
-        first, last = math.ceil(self.low / unit - 1e-9), math.floor(self.high / unit + 1e-9)
-        return [i * unit for i in range(first, last + 1)]
 
 
 def scale(schedule: Schedule, values: list[float]) -> Scale:
@@ -125,87 +136,3 @@ def _braille(dots: set[tuple[int, int]], column: int, row: int) -> str:
 
 def _ascii(dots: set[tuple[int, int]], column: int, row: int) -> str:
     return "*" if (column, row) in dots else " "
-
-
-def page(schedule: Schedule, steps: int, lr: float = 1.0, title: str = "") -> str:
-    """The chart as an HTML document of its own, which needs no script; ``title`` is the schedule as it was written."""
-    width, height = PAGE
-    chart = "\n".join(_chart(schedule, steps, lr))
-    frame = {"width": width + 84, "height": height + 72, "middle": width / 2, "low": height + 42}
-    return _PAGE.format(title=escape(title or str(schedule)), chart=chart, **frame)
-
-
-def _chart(schedule: Schedule, steps: int, lr: float) -> Iterator[str]:
-    width, height = PAGE
-    drawn = columns(schedule, steps, lr, min(steps, int(width)))
-    axis, along = scale(schedule, [value for column in drawn for value in column]), Scale(0, steps)
-    for value in axis.ticks(5):
-        y = height * (1 - axis(value))
-        yield f'<path class="grid" d="M0 {y:.1f}H{width:g}"/><text class="left" x="-8" y="{y:.1f}">{value:.3g}</text>'
-    for value in filter(float.is_integer, map(float, along.ticks(8))):
-        yield f'<text class="under" x="{width * along(value):.1f}" y="{height + 20:g}">{value:g}</text>'
-    at = 0
-    for phase in schedule.phases:
-        at += phase.steps or steps
-        if at < steps:
-            yield f'<path class="join" d="M{width * along(at):.1f} 0V{height:g}"/>'
-    yield f'<path class="curve" d="{_curve(drawn, axis)}"/>'
-    yield from _tips(schedule, steps, lr)
-
-
-def _curve(drawn: list[list[float]], axis: Scale) -> str:
-    """A learning rate holds for its whole step: level, then up or down at once."""
-    width, height = PAGE
-    path = []
-    for x, values in enumerate(drawn):
-        ends = (values[0], min(values), max(values), values[-1])
-        ys = [f"{height * (1 - axis(value)):.2f}" for value in ends]
-        path.append(f"{'V' if path else 'M0 '}{'V'.join(dict.fromkeys(ys))}H{width * (x + 1) / len(drawn):.2f}")
-    return "".join(path)
-
-
-def _tips(schedule: Schedule, steps: int, lr: float, most: int = 120) -> Iterator[str]:
-    """What a pointer reads: the learning rate at a step, over each strip of the chart."""
-    width, height = PAGE
-    count = min(steps, most)
-    for i in range(count):
-        step = i * steps // count
-        place = f'x="{width * i / count:.2f}" width="{width / count:.2f}" height="{height:g}"'
-        yield f'<rect class="tip" {place}><title>step {step}: lr {lr * schedule(step):.4g}</title></rect>'
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-:root {{ --ground: #fbfaf8; --ink: #1d2530; --soft: #5a6675; --grid: #e4e7ea; --curve: #0072b2; }}
-:root {{ color-scheme: light dark; }}
-@media screen and (prefers-color-scheme: dark) {{
-  :root {{ --ground: #12171d; --ink: #e6e9ed; --soft: #9aa7b5; --grid: #2a333d; --curve: #56b4e9; }}
-}}
-body {{ background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }}
-body {{ margin: 2rem auto; max-width: 58rem; padding-inline: 1rem; }}
-h1 {{ font: 600 1.1rem/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }}
-svg {{ width: 100%; height: auto; overflow: visible; }}
-text {{ fill: var(--soft); font-size: 13px; }}
-.left {{ text-anchor: end; dominant-baseline: middle; }} .under {{ text-anchor: middle; }}
-.grid {{ stroke: var(--grid); }} .join {{ stroke: var(--grid); stroke-dasharray: 3 3; }}
-.curve {{ fill: none; stroke: var(--curve); stroke-width: 2.5; stroke-linejoin: round; }}
-.tip {{ fill: transparent; }} .tip:hover {{ fill: var(--curve); opacity: .15; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<svg viewBox="-64 -24 {width:g} {height:g}" role="img" aria-label="{title}">
-{chart}
-<text class="left" x="-8" y="-14">lr</text>
-<text class="under" x="{middle:g}" y="{low:g}">step</text>
-</svg>
-</body>
-</html>
-"""

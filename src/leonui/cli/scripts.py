@@ -126,6 +126,30 @@ def race(ctx: click.Context, program: tuple[str, ...], module: str | None, **opt
     ctx.exit(run_race(argv(program, module) or [example()], **options))
 
 
+@click.command(context_settings=SETTINGS)
+@PROGRAM
+@MODULE
+@click.option(
+    "--points", type=click.IntRange(0), help="Places on each side of the grid; default 17; 0: the path alone."
+)
+@click.option("--batches", type=click.IntRange(1), default=6, show_default=True, help="Batches that judge a place.")
+@click.option("--steps", type=click.IntRange(1), help="End the watched training after so many.")
+@WORKERS
+@START
+@RUNS
+@LANG
+@JSON
+@click.pass_context
+def landscape(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+    """Draw the path of a training's weights, the loss around it, and the curvature on it.
+
+    Without a program it draws the bundled example: scikit-learn's handwritten digits.
+    """
+    from leonui.command.landscape import run_landscape
+
+    ctx.exit(run_landscape(argv(program, module) or [example()], **options))
+
+
 @click.command()
 @click.argument("code", required=False)
 @LANG

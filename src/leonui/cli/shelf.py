@@ -1,6 +1,8 @@
-"""The commands that show what there is: past runs, schedules, optimizers."""
+"""The commands that show what there is: past runs, schedules, optimizers, the lab."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
@@ -44,13 +46,14 @@ def report(
 @click.option("--lr", type=float, default=1.0, show_default=True, help="The learning rate that is multiplied.")
 @click.option("--steps", type=click.IntRange(1), help="How many to draw; default: all, and what holds after them.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write it to a file: .html or .json.")
+@LANG
 @JSON
 @click.pass_context
-def schedule(ctx: click.Context, spec: str, lr: float, steps: int | None, output: str | None, as_json: bool) -> None:
+def schedule(ctx: click.Context, spec: str, **options: Any) -> None:
     """Draw a learning rate schedule: SPEC is "warmup(100) > cosine(1000)" or the like."""
     from leonui.command.schedule import draw_schedule
 
-    ctx.exit(draw_schedule(spec, lr, steps, output, as_json))
+    ctx.exit(draw_schedule(spec, **options))
 
 
 @click.command()
@@ -78,3 +81,26 @@ def optimizers(ctx: click.Context, lang: str | None, as_json: bool) -> None:
     from leonui.command.optimizers import list_optimizers
 
     ctx.exit(list_optimizers(lang, as_json))
+
+
+@click.command()
+@click.argument("surfaces", nargs=-1, metavar="[SURFACE_FILE.py]...")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any that is free.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
+@click.option(
+    "--export", type=click.Path(file_okay=False), metavar="DIR", help="Write a page that needs no server, and end."
+)
+@LANG
+@click.pass_context
+def lab(ctx: click.Context, surfaces: tuple[str, ...], **options: Any) -> None:
+    """Race the real optimizers on surfaces, on a page on this machine.
+
+    Each function of one or two weights in a SURFACE_FILE.py is a surface too; file.py:function names one of them.
+
+    \b
+      leonui lab
+      leonui lab mine.py --port 8123 --no-browser
+    """
+    from leonui.command.lab import run_lab
+
+    ctx.exit(run_lab(surfaces, **options))

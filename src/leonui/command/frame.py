@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from leonui import __version__, runs
+from leonui.machine import machine
 from leonui.record import encode
 from leonui.terminal.guide import TerminalGuide
 from leonui.terminal.text import fail
@@ -66,6 +68,8 @@ def tell(
     from leonui.report import document_of
 
     path = folder / "report.html"
+    made = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": machine()}
+    result |= {name: value for name, value in made.items() if name not in result}
     result |= {"leonui": __version__, "lang": lang, "report": str(path)}
     runs.write_result(folder, result)
     path.write_text(document_of(result, folder), encoding="utf-8")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from leonui.landscape.lanczos import dot, unit
+
 Weights = Sequence[Tensor]
 
 
@@ -54,24 +56,63 @@ def between(first: Iterable[Tensor], second: Iterable[Tensor]) -> list[Tensor]:
 def principal(snapshots: Sequence[Weights]) -> Plane:
     """The plane through the last of some snapshots that holds most of the way to it.
 
-    The two first principal components of the differences to the last one, of length 1: Li et al. (2018), section 7.
+    The two first principal components of the differences to the last one, of length 1: Li et al. (2018), section 7;
+    float64. By way of the [k, k] inner products, so that a piece of the snapshots at a time is enough: they may be
+    mapped from files. Of a straight way the second direction is random, filter-normalised, and explains nothing.
     ValueError for fewer than 3 snapshots, or such as do not differ.
     """
     if len(snapshots) < 3:
         raise ValueError(f"{len(snapshots)} snapshots span no plane; give 3 or more")
-    rows = torch.stack([torch.cat([p.detach().double().reshape(-1) for p in one]) for one in snapshots])
-    moved = rows[:-1] - rows[-1]
-    _, sizes, across = torch.linalg.svd(moved, full_matrices=False)
-    if not sizes[0] > 0:
+    last = snapshots[-1]
+    gram = torch.zeros(len(snapshots), len(snapshots), dtype=torch.float64)
+    for i in range(len(last)):
+        for moved in _moved(snapshots, i):
+            gram += moved @ moved.T
+    squares, shares = (found.flip(-1) for found in torch.linalg.eigh(gram))
+    if not squares[0] > 0:
         raise ValueError("the snapshots are all the same; take them while the weights move")
-    places = (rows - rows[-1]) @ across[:2].T
-    explained = sizes[:2].square() / sizes.square().sum()
-    return Plane(list(snapshots[-1]), tuple(_shaped(d, snapshots[-1]) for d in across[:2]), places, explained)
+    first = _along(snapshots, shares[:, 0], squares[0])
+    straight = squares[1] <= STRAIGHT * squares[0]
+    second = _beside(first, last) if straight else _along(snapshots, shares[:, 1], squares[1])
+    held = torch.stack([squares[0], torch.zeros(()).double() if straight else squares[1]])
+    places = shares[:, :2] * held.sqrt()
+    return Plane(list(last), (first, second), places, held / gram.trace())
 
 
-def _shaped(flat: Tensor, like: Weights) -> list[Tensor]:
-    parts = flat.split([p.numel() for p in like])
-    return [part.reshape(p.shape) for part, p in zip(parts, like, strict=True)]
+STRAIGHT = 1e-10  # the share of the variance, of the first direction's, below which a second one is rounding
+PIECE = 1 << 20  # weights at a time
+
+
+def _moved(snapshots: Sequence[Weights], i: int) -> Iterator[Tensor]:
+    """The differences to the last snapshot of one tensor [k, n], float64, piece by piece."""
+    flat = [one[i].detach().reshape(-1) for one in snapshots]
+    for at in range(0, len(flat[0]), PIECE):
+        pieces = torch.stack([one[at : at + PIECE].double() for one in flat])
+        yield pieces - pieces[-1]
+
+
+def _along(snapshots: Sequence[Weights], shares: Tensor, square: Tensor) -> list[Tensor]:
+    """A principal direction of length 1."""
+    parts = (torch.cat([shares @ moved for moved in _moved(snapshots, i)]) for i in range(len(snapshots[-1])))
+    return [part.reshape(p.shape) / square.sqrt() for part, p in zip(parts, snapshots[-1], strict=True)]
+
+
+def _beside(first: Weights, weights: Weights) -> list[Tensor]:
+    """A random direction of length 1 at a right angle to a first one; zero where there is no other."""
+    drawn = random_direction([p.double() for p in weights])
+    drawn = drawn if dot(drawn, drawn) > 0 else [torch.ones_like(p, dtype=torch.float64) for p in weights]
+    share = dot(drawn, first)
+    left, norm = unit([d - share * f for d, f in zip(drawn, first, strict=True)])
+    return left if norm > 1e-6 else [torch.zeros_like(d) for d in left]
+
+
+def weights_at(plane: Plane, place: Sequence[float]) -> Iterator[Tensor]:
+    """The weights at a place of a line or plane, tensor by tensor, float64."""
+    for i, start in enumerate(plane.origin):
+        there = start.detach().double()
+        for share, direction in zip(place, plane.directions, strict=True):
+            there = there + float(share) * direction[i].double()
+        yield there
 
 
 @torch.no_grad()
@@ -109,10 +150,7 @@ def slice_plane(
 
 
 def _at(loss: Callable[[], Tensor], inputs: Weights, plane: Plane, place: Sequence[float]) -> float:
-    for i, (p, start) in enumerate(zip(inputs, plane.origin, strict=True)):
-        there = start.detach().double()
-        for share, direction in zip(place, plane.directions, strict=True):
-            there = there + float(share) * direction[i].double()
+    for p, there in zip(inputs, weights_at(plane, place), strict=True):
         p.copy_(there)
     return float(loss())
 

@@ -153,7 +153,7 @@ def _check(name: str, kind: str, value: Any) -> None:
         _stretchable(name, str(value))
 
 
-def _stretchable(name: str, text: str) -> None:
+def _stretchable(name: str, text: Any) -> None:
     try:
         endless = parse(text).endless
     except ValueError as error:

@@ -26,10 +26,8 @@ from leonui.trial.judge import Judge
 from leonui.trial.program import Program
 from leonui.trial.recipe import Recipe, compressed, seen, warmed
 from leonui.trial.runner import Point, Runner
-from leonui.trial.trial import Trial
+from leonui.trial.walk import WALK, walk
 from leonui.words import mark
-
-WALK = 60.0  # seconds that a walk may take: of a longer run only its beginning is known
 
 
 @dataclass(frozen=True)
@@ -132,9 +130,7 @@ class Job:
 
     def look_ahead(self, runner: Runner, point: Point) -> bool:
         """Walk the script to its end without training it; False where that cannot be done: a finding says why."""
-        trial = self._walked(runner, point, "walk", Intervention(stop=0, glide=True))
-        if trial.record.last("exception") and not self.wishes.steps:
-            trial = self._walked(runner, point, "walk-computed", Intervention(stop=0, coast=10**9))
+        trial = walk(runner, point, self.wishes.walk, bool(self.wishes.steps))
         self.walk, self.start = trial.record, trial.start if runner.start == "auto" else runner.start
         if not self.walk.rows and (fault := trouble(trial)):
             self.findings.append(fault)
@@ -143,9 +139,6 @@ class Job:
             self.findings.append(fault)
             return False
         return True
-
-    def _walked(self, runner: Runner, point: Point, name: str, job: Intervention) -> Trial:
-        return runner.branch(point, {name: job}, seconds=self.wishes.walk)[0]
 
     @property
     def steps(self) -> int:

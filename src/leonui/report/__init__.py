@@ -7,26 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from leonui.record import Record
-from leonui.report import climb, doctor, ppo, race, rate, rlhf
+from leonui.report import climb, doctor, landscape, ppo, race, rate, rlhf, schedule
+from leonui.report.landscape import landscape_figure as landscape_figure
 from leonui.report.page import render
 from leonui.report.rate import rate_figure as rate_figure
 
-__all__ = ["PAGES", "document", "document_of", "rate_figure"]
+__all__ = ["PAGES", "document", "document_of", "landscape_figure", "rate_figure"]
 
 PAGES = {
     "climb": climb.content,
     "lr": rate.content,
     "doctor": doctor.content,
     "race": race.content,
+    "landscape": landscape.content,
     "ppo": ppo.content,
     "rlhf": rlhf.content,
 }
+_ALONE = {"schedule": schedule.content}  # a page that no run leaves
 
 
 def document(result: Mapping[str, Any], *records: Record | None) -> str:
     """The whole report of a run as one HTML document, from the result of its command and the Records that it draws."""
     command = result["command"]
-    return render(f"{command}.html.j2", lang=result.get("lang"), **PAGES[command](result, *records))
+    return render(f"{command}.html.j2", lang=result.get("lang"), **(PAGES | _ALONE)[command](result, *records))
 
 
 def document_of(result: Mapping[str, Any], folder: Path) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from leonui.record import Record, encode
+from leonui.record import Record
 from leonui.report import verdict
 from leonui.report.chart import Chart
 from leonui.report.charts import loss_chart, rate_chart
 from leonui.report.numerals import duration, known, number, pair, rate, signed
 from leonui.report.search import read, search_chart
-from leonui.report.text import Text, join, retell, say, verbatim
+from leonui.report.text import Text, join, say, verbatim
+from leonui.report.told import place, run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -20,35 +20,20 @@ Result = Mapping[str, Any]
 
 def content(result: Result, baseline: Record | None = None, climb: Record | None = None) -> dict[str, Any]:
     """Everything that the template of the page shows, from the result and the Records of the two runs."""
-    return {
-        "program": result.get("program") or "",
-        "time": str(result.get("time") or "").replace("T", " "),
-        "version": result.get("leonui") or "",
+    return run(result, mark("leonui climb: {program}")) | {
         "pattern": result.get("metric_pattern"),
         "interrupted": result.get("complete") is False and result.get("verdict") is not None,
         "tone": verdict.tone(result),
-        "title": say(mark("leonui climb: {program}"), program=result.get("program") or ""),
         "verdict": verdict.sentence(result),
         "tiles": [tile for tile in (_judged(result), _rate(result), _difference(result), _effort(result)) if tile],
         "quantities": _quantities(result),
         "changes": [_change(told) for told in result.get("changes") or []],
         "advice": _advice(result),
-        "findings": [finding(told) for told in result.get("findings") or []],
-        "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
-        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": _charts(result, baseline or Record(), climb),
         "costs": _costs(result),
         "seeds": [_seed(result, pair) for pair in result.get("pairs") or []],
         "compared": _compared(result),
-        "settings": named(result.get("settings")),
-        "machine": named(result.get("machine")),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
-
-
-def tile(label: str, before: str | None, after: str, note: Text | None) -> dict[str, Any]:
-    """One of the figures at the head of a page, and what it was before."""
-    return {"label": say(label), "before": before, "after": after, "note": note, "bar": None}
 
 
 def _judged(result: Result) -> dict[str, Any] | None:
@@ -124,33 +109,6 @@ def _change(told: Mapping[str, Any]) -> dict[str, Any]:
     return {"place": place(told), "before": told.get("from") or "", "after": told.get("to") or ""}
 
 
-def place(told: Mapping[str, Any]) -> str:
-    """``file:line``, as far as it is known."""
-    return ":".join(str(part) for part in (told.get("file"), told.get("line")) if part)
-
-
-_CLASSES = {
-    "is": mark("is: an exact check"),
-    "caused by": mark("caused by: proved by replay"),
-    "consistent with": mark("consistent with: statistics only"),
-}
-
-
-def finding(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A finding as the page shows it."""
-    return retold(told) | {
-        "sort": say(_CLASSES[told["class"]]) if told.get("class") in _CLASSES else None,
-        "fix": retell(told.get("fix_template"), told.get("evidence"), told.get("fix")),
-        "place": place(told),
-    }
-
-
-def retold(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said of something, in every language, and its code."""
-    said = retell(told.get("template"), told.get("evidence"), told.get("message"))
-    return {"code": told.get("code"), "said": said}
-
-
 def _charts(result: Result, baseline: Record, climb: Record | None) -> list[Chart]:
     runs, search = {"baseline": baseline, "climb": climb}, read(result)
     rates = join([_seed_used(result), _rates_used(result)], " · ")
@@ -215,12 +173,3 @@ def _compared(result: Result) -> Text:
     single = mark("With one seed the interval is that over batches: it does not tell how other seeds would do.")
     over = several if len(result.get("pairs") or []) > 1 else single
     return join([say(how, what=verdict.judged(result)), say(over) if verdict.interval(result) else None])
-
-
-def named(values: Mapping[str, Any] | None) -> list[tuple[Text, str]]:
-    """Names in every language, and values as text; what is not known is left out."""
-    return [
-        (retell(str(name), {}), value if isinstance(value, str) else json.dumps(value, default=str))
-        for name, value in (values or {}).items()
-        if value not in (None, "")
-    ]

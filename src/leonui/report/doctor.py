@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from leonui.record import encode
 from leonui.report import series
 from leonui.report.chart import BASELINE, CLIMB, Chart, Lexicon, blank, scale, span, ticks
-from leonui.report.climb import finding, retold, tile
 from leonui.report.numerals import known, number, signed
 from leonui.report.search import percent
 from leonui.report.series import Curve, finite
 from leonui.report.text import Text, join, say, verbatim
+from leonui.report.told import finding, retold, run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -38,20 +36,14 @@ def content(result: Result) -> dict[str, Any]:
     """Everything that the template of the page shows."""
     told = result.get("findings") or []
     findings = [_finding(result, one, at, _twin(told[:at], one)) for at, one in enumerate(told)]
-    return {
-        "program": result.get("program") or "",
-        "version": result.get("leonui") or "",
-        "interrupted": result.get("complete") is False,
+    return run(result, mark("leonui doctor: {program}")) | {
         "tone": "careful" if _unfinished(result) else _TONES.get(result.get("verdict") or "", "none"),
-        "title": say(mark("leonui doctor: {program}"), program=result.get("program") or ""),
         "verdict": sentence(result),
         "tiles": [tile for tile in (_steps(result), _passed(result)) if tile],
         "findings": findings,
         "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checklist") or []],
-        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": [one["chart"] for one in findings if one["chart"]],
         "patch": _lines(result.get("patch") or ""),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
 
 

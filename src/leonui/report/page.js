@@ -2,6 +2,7 @@
 
 const root = document.documentElement;
 const specs = [...document.querySelectorAll(".spec")].map((node) => ({
+  name: node.dataset.chart,
   place: document.getElementById("chart-" + node.dataset.chart),
   ...JSON.parse(node.textContent),
 }));
@@ -27,6 +28,21 @@ function draw(width) {
     layout.width = width;
     Plotly.react(place, data, layout, { responsive: true, displayModeBar: false });
   }
+}
+
+/* A picture that stands alone: with its title, on paper of the page's colour, as wide as a page can be. */
+async function save(name) {
+  const { figure, words } = specs.find((spec) => spec.name === name);
+  const { data, layout } = localize(figure, words, getComputedStyle(root));
+  const title = document.getElementById(name + "-title").innerText;
+  const ink = getComputedStyle(root).getPropertyValue("--ink").trim();
+  layout.title = { text: title, x: 0.02, y: 0.97, yanchor: "top", font: { size: 18, color: ink } };
+  layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 12) + 40 };
+  layout.paper_bgcolor = getComputedStyle(root).getPropertyValue("--card").trim();
+  const link = document.createElement("a");
+  link.href = await Plotly.toImage({ data, layout }, { format: "png", width: 960, height: 480, scale: 2 });
+  link.download = `leonui-${document.body.dataset.command}-${name}.png`;
+  link.click();
 }
 
 async function unpack(packed) {
@@ -72,6 +88,10 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.classList.add("copied");
     setTimeout(() => button.classList.remove("copied"), 1500);
   });
+}
+
+for (const button of document.querySelectorAll("[data-save]")) {
+  button.addEventListener("click", () => save(button.dataset.save));
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from leonui.record import encode
 from leonui.report.chart import CLIMB, Chart, Lexicon, blank
-from leonui.report.climb import finding, named, retold, tile
 from leonui.report.numerals import duration, known, number
 from leonui.report.text import Text, say
+from leonui.report.told import run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -30,25 +28,15 @@ _CURVES = {
 
 def content(result: Result) -> dict[str, Any]:
     """Everything that the template of the page shows."""
-    return {
-        "program": result.get("program") or "",
-        "time": str(result.get("time") or "").replace("T", " "),
-        "version": result.get("leonui") or "",
-        "interrupted": result.get("complete") is False,
+    return run(result, mark("leonui ppo: {program}")) | {
         "tone": "none" if not result.get("return") else "careful" if result.get("findings") else "sure",
-        "title": say(mark("leonui ppo: {program}"), program=result.get("program") or ""),
         "verdict": _sentence(result),
         "tiles": [one for one in _tiles(result) if one],
         "seeds": [
             (row.get("seed"), number(row.get("steps")), number(row.get("return"))) for row in result.get("seeds") or []
         ],
-        "findings": [finding(told) for told in result.get("findings") or []],
-        "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or []],
         "notes": result.get("failures") or [],
         "charts": [chart for name in _CURVES if (chart := _chart(name, (result.get("curves") or {}).get(name) or {}))],
-        "settings": named(result.get("settings")),
-        "machine": named(result.get("machine")),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from leonui.record import encode
 from leonui.report.chart import BASELINE, CLIMB, QUIET, Chart, Lexicon, blank, scale, ticks
-from leonui.report.climb import finding, named, retold, tile
 from leonui.report.numerals import duration, known, number
 from leonui.report.text import Text, say
+from leonui.report.told import run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -36,22 +34,13 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 def content(result: Result) -> dict[str, Any]:
     """Everything that the template of the page shows."""
-    return {
-        "program": result.get("program") or "",
-        "time": str(result.get("time") or "").replace("T", " "),
-        "version": result.get("leonui") or "",
-        "interrupted": result.get("complete") is False,
+    return run(result, mark("leonui race: {program}")) | {
         "tone": {"winner": "sure", "indistinguishable": "careful"}.get(str(result.get("verdict")), "none"),
-        "title": say(mark("leonui race: {program}"), program=result.get("program") or ""),
         "verdict": _sentence(result),
         "tiles": [one for one in _tiles(result) if one],
         "heads": [say(head) for head in HEADS],
         "entrants": [_row(row, result) for row in result.get("entrants") or []],
-        "findings": [finding(told) for told in result.get("findings") or []],
-        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": [chart for chart in (_lengths(result), _seeds(result)) if chart],
-        "machine": named(result.get("machine")),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
 
 

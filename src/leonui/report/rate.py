@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
-from leonui.record import encode
 from leonui.report.chart import Chart
-from leonui.report.climb import finding, named, place, retold, tile
 from leonui.report.numerals import UNKNOWN, duration, known, number, rate
 from leonui.report.search import Search, drawable, lost_chart, percent, plain_figure, read, search_chart
 from leonui.report.series import Curve
 from leonui.report.text import Text, join, say, shorten, verbatim
-from leonui.words import LANGUAGES, mark
+from leonui.report.told import place, retold, run, tile
+from leonui.words import mark
 
 Result = Mapping[str, Any]
+TITLE = mark("leonui lr: {program}")
 
 _WHY = {
     "flat": mark("the candidates do not differ by more than their noise"),
@@ -35,14 +33,10 @@ _WARNED = {
 
 def content(result: Result) -> dict[str, Any]:
     """Everything that the template of the page shows."""
-    return {
-        "program": result.get("program") or "",
-        "time": str(result.get("time") or "").replace("T", " "),
-        "version": result.get("leonui") or "",
+    return run(result, TITLE) | {
         "pattern": result.get("metric_pattern"),
         "interrupted": result.get("complete") is False and known(result.get("lr")),
         "tone": tone(result),
-        "title": _title(result),
         "verdict": sentence(result),
         "tiles": [tile for tile in _tiles(result) if tile],
         "advice": _advice(result),
@@ -52,22 +46,13 @@ def content(result: Result) -> dict[str, Any]:
         "contenders": _contenders(result),
         "measure": say(_search(result).measure),
         "suggestions": _suggestions(result),
-        "findings": [finding(told) for told in result.get("findings") or []],
-        "notes": [retold(told)["said"] for told in result.get("notes") or []],
         "charts": [
             chart
             for chart in (_search_chart(result), lost_chart(_lost(result), result.get("lr"), _own(result)))
             if chart
         ],
         "curvature": _curvature(result),
-        "settings": named(result.get("settings")),
-        "machine": named(result.get("machine")),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
-
-
-def _title(result: Result) -> Text:
-    return say(mark("leonui lr: {program}"), program=result.get("program") or "")
 
 
 # the headline
@@ -317,7 +302,5 @@ def _search_chart(result: Result) -> Chart | None:
 
 def rate_figure(result: Result) -> go.Figure:
     """The search as a plain Plotly figure, for a notebook: real colours, a title, texts in the result's language."""
-    lang = result.get("lang")
-    lang = lang if lang in LANGUAGES else "en"
-    title = f"{escape(_title(result)[lang])}<br><sub>{escape(sentence(result)[lang])}</sub>"
-    return plain_figure(_search_chart(result), title, lang)
+    heading = say(TITLE, program=result.get("program") or "")
+    return plain_figure(_search_chart(result), heading, sentence(result), result.get("lang"))

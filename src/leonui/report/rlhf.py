@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from leonui.record import Record, encode
+from leonui.record import Record
 from leonui.report import series
 from leonui.report.chart import CLIMB, QUIET, Chart, Lexicon, blank
-from leonui.report.climb import finding, named, retold, tile
 from leonui.report.numerals import duration, known, number
 from leonui.report.series import Curve, finite
 from leonui.report.text import Text, join, say
+from leonui.report.told import named, retold, run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -20,23 +19,15 @@ Result = Mapping[str, Any]
 
 def content(result: Result, record: Record) -> dict[str, Any]:
     """Everything that the template of the page shows."""
-    return {
-        "program": result.get("program") or "",
-        "time": str(result.get("time") or "").replace("T", " "),
-        "version": result.get("leonui") or "",
-        "interrupted": result.get("complete") is False,
+    return run(result, mark("leonui rlhf: {program}")) | {
         "tone": _tone(result),
-        "title": say(mark("leonui rlhf: {program}"), program=result.get("program") or ""),
         "verdict": _sentence(result),
         "tiles": [one for one in _tiles(result) if one],
         "samples": [_sample(row) for row in result.get("samples") or []],
-        "findings": [finding(told) for told in result.get("findings") or []],
         "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or [] if told.get("ok")],
         "notes": result.get("failures") or [],
         "charts": [one for one in (_reward_chart(record), _kl_chart(record, result), _entropy_chart(record)) if one],
         "settings": named(_flat(result.get("settings") or {})),
-        "machine": named(result.get("machine")),
-        "raw": json.dumps(json.loads(encode(dict(result))), indent=2, ensure_ascii=False),
     }
 
 

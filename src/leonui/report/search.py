@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from leonui.report.chart import BASELINE, CLIMB, QUIET, Chart, Lexicon, blank, s
 from leonui.report.numerals import UNKNOWN, known, number, rate
 from leonui.report.series import Curve, finite, thin
 from leonui.report.text import Text, join, say
-from leonui.words import mark
+from leonui.words import LANGUAGES, mark
 
 _DASHES = ("dot", "dash", "dashdot", "longdash")
 _SYMBOLS = ("circle-open", "square-open", "diamond-open", "triangle-up-open")
@@ -278,8 +279,10 @@ def percent(share: Any) -> str:
     return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f}%" if known(share) else UNKNOWN
 
 
-def plain_figure(chart: Chart | None, title: str, lang: str) -> go.Figure:
+def plain_figure(chart: Chart | None, heading: Text, said: Text, lang: str | None) -> go.Figure:
     """A chart as a figure that is drawn without a page: in one language, with colours instead of their names."""
+    lang = lang if lang in LANGUAGES else "en"
+    title = f"{escape(heading[lang])}<br><sub>{escape(said[lang])}</sub>"
     words = Lexicon()
     empty = {"figure": blank(words(mark("learning rate")), words(mark("loss"))).to_dict(), "words": words.texts}
     spec = chart.spec() if chart else empty

@@ -18,18 +18,18 @@ class Plan:
 
     folder: the trial's own; route: the Interventions to go through, one after the other, of which only the last is
     recorded; camp: the socket where a paused process waits for orders; hold: pause at the first optimizer step, and
-    again where the route ends; keep: leave the final weights in the folder; mute: let no output of the script through,
-    and let it save nothing outside of the folder; seconds: end cleanly once so long has passed since the first step;
-    tethered: die with the process that started it; closely: the steps at which more is measured, by what it is:
-    "curvature", the sharpest one; "look", every operation of the forward pass and the gradients;
-    "slope", with "look", weights along the gradient, left in the folder.
+    again where the route ends; keep: leave the weights in the folder, 1 at the end, more also on the way, so many times
+    at most; mute: let no output of the script through, and let it save nothing outside of the folder; seconds: end
+    cleanly once so long has passed since the first step; tethered: die with the process that started it; closely: the
+    steps at which more is measured, by what it is: "curvature", the sharpest one; "look", every operation of the
+    forward pass and the gradients; "slope", with "look", weights along the gradient, left in the folder.
     """
 
     folder: str
     route: tuple[Intervention, ...] = (Intervention(),)
     camp: str | None = None
     hold: bool = False
-    keep: bool = False
+    keep: int = 0
     mute: bool = False
     seconds: float | None = None
     tethered: bool = False

@@ -30,6 +30,7 @@ from leonui.trial.probe.meter import Meter
 from leonui.trial.probe.place import places, raised
 from leonui.trial.probe.rewind import Rewind
 from leonui.trial.probe.scaled import Scaled
+from leonui.trial.probe.track import Track
 from leonui.trial.probe.treat import Treatment
 from leonui.trial.snapshot import Snapshot
 
@@ -42,19 +43,17 @@ class Probe:
     def __init__(self, plan: Plan):
         self.plan = plan
         self.course = Course(plan.route)
-        self.crew = Crew(hold=plan.keep or plan.hold)
+        self.crew = Crew(hold=bool(plan.keep) or plan.hold)
         self.act = Act(self.course.leg, self.crew.base)
         self.ledger = Ledger(Writer(record_path(plan.folder)))
         self.ledger.silent = bool(self.course.ahead)
         self.meter = Meter()
         self.snapshot = Snapshot(plan.camp)
-        self.glide, self.aside = Glide(), Aside()
+        self.glide, self.aside, self.track, self._scaled = Glide(), Aside(), Track(), Scaled()
         self._rewind: Rewind | None = None
-        self.schedule_steps = self.scheduled_steps = self.walked = self.backwards = self.stops = 0
+        self.schedule_steps = self.scheduled_steps = self.walked = self.backwards = self.stops = self._thread = 0
         self.asleep, self._inside, self.micro, self.reason = False, False, 1, "done"
         self._lost: list[torch.Tensor | float] = []
-        self._scaled = Scaled()
-        self._thread: int | None = None
         self.aside.begin(self.plan)
         self.meter.exam.look.before(1, plan)
 
@@ -178,6 +177,7 @@ class Probe:
             if (phase := self.course.phase()) != "train":
                 row["phase"] = phase
             self.meter.before_step(optimizer, index, row)
+            self.track.see(self.course.tick, self.crew.alive, self.plan)
             return row
 
     @guarded()
@@ -323,7 +323,7 @@ class Probe:
 
     def forked(self) -> None:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
-        self.plan = replace(self.plan, hold=False, keep=False)
+        self.plan = replace(self.plan, hold=False, keep=0)
         facts = self.ledger.facts
         self.ledger = Ledger(Writer(Path(self.plan.folder) / f"record-{os.getpid()}.jsonl"))
         self.ledger.facts = facts  # for a branch: a process that the script forked has none to tell
