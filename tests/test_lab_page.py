@@ -111,6 +111,7 @@ def test_the_page_as_a_whole(sight, lab):
     sight.page.keyboard.press("ArrowRight")
     sight.page.wait_for_selector('[data-preset="rates"][aria-pressed="false"]')
     assert sight.picture() != before
+    assert sight.page.locator("#map .contourlayer path").count() > 10
     assert "climber=sgd%7E0.0005" in sight.page.url
     sight.page.click('[data-lang="vi"]')
     assert sight.page.inner_text("h2 [lang=vi]") == "Mất mát"

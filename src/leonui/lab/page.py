@@ -48,7 +48,8 @@ def page(lang: str, surfaces: Mapping[str, Surface] = SURFACES, live: bool = Tru
     content = data(surfaces, live)
     template = environment(_HERE, HERE).get_template("lab.html.j2")
     return template.render(
-        data=content, live=live, presets=PRESETS, surfaces=content["surfaces"], most=MOST_STEPS, charts=[],
+        command="lab", content=content, live=live, presets=PRESETS, surfaces=content["surfaces"], most=MOST_STEPS,
+        charts=[],
         title=_forms(TITLE), lang=lang if lang in LANGUAGES else "en", languages=NAMES,
         style=_style(), script=_script(),
         plotly=packed_plotly(), policy=policy_of(live),

@@ -107,7 +107,7 @@ function judge(node, one, lr) {
   const figures = { percent: short((100 * lr) / one.limit), reach: one.reach === null ? "" : short(one.reach), limit: short(one.limit) };
   node.querySelector(".said").className = `said ${one.verdict}`;
   node.querySelector(".said").textContent = one.words[root.lang];
-  limit.className = over ? "limit over" : "limit";
+  limit.className = over ? "limit above" : "limit";
   limit.textContent = one.limit === null ? say("unlimited") : say(over ? "over" : "limit", figures);
   tick.hidden = one.limit === null || onSlider(one.limit) === 1;
   tick.style.setProperty("--limit", one.limit === null ? 0 : onSlider(one.limit));

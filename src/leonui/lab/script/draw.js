@@ -1,6 +1,5 @@
 /* Drawing: what was answered, up to the step that is looked at. */
 let at = Infinity, kind = "";
-const looks = {}; /* how each chart was drawn last */
 const length = () => Math.max(1, ...(shown?.climbers.map((one) => one.x.length - 1) ?? []));
 const ready = () => window.Plotly && shown && shown.race.surface === state.surface;
 
@@ -24,26 +23,14 @@ function drawMap() {
   by("no3d").textContent = why && say(why);
   const now = state.view === "3d" && !why ? "deep" : "flat";
   if (kind && kind !== now) Plotly.purge("map");
-  if (kind !== now) delete looks.map;
   kind = now;
   by("hint").hidden = now === "deep" || !movable() && lab.live;
-  show("map", now === "deep" ? deep() : flat());
+  Plotly.react("map", ...(now === "deep" ? deep() : flat()), QUIET);
 }
 
 function drawLosses() {
   if (state.over === "rates" && !shown.rates) return;
-  show("losses", state.over === "rates" ? overRates() : steps());
-}
-
-/* Where only lines are longer or elsewhere, only they are drawn: the ground takes long. */
-function show(id, [data, layout]) {
-  const lines = data.map((_, i) => i).filter((i) => data[i].type === "scatter");
-  const look = JSON.stringify([state.surface, layout, data.map(({ type, name, mode, marker, line }) => [type, name, mode, marker, line])]);
-  const same = looks[id] === look && lines.length >= data.length - 1;
-  looks[id] = look;
-  if (!same) return void Plotly.react(id, data, layout, QUIET);
-  const now = { data: lines.map((i) => ({ x: data[i].x, y: data[i].y })), traces: lines };
-  Plotly.animate(id, now, { frame: { duration: 0, redraw: false }, transition: { duration: 0 }, mode: "immediate" }).catch(() => {}); /* a newer one came */
+  Plotly.react("losses", ...(state.over === "rates" ? overRates() : steps()), QUIET);
 }
 
 /* The same in words, for who does not see it. */
