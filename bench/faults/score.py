@@ -176,7 +176,7 @@ def costs(visits: list[Row]) -> str:
     """What a visit costs: its steps over those of one run of the unedited script, and seconds."""
     lines = []
     for kind in ("healthy", "fault"):
-        some = [row for row in visits if row["kind"] == kind and not row["fix"]]
+        some = [row for row in diagnosed(visits) if row["kind"] == kind]  # to mend takes no more steps
         steps = sorted(row["steps"] / catalogue.STEPS[row["workload"]] for row in some if row["steps"] is not None)
         seconds = [row["seconds"] for row in some]
         if steps:
@@ -189,7 +189,7 @@ def costs(visits: list[Row]) -> str:
 
 def inert(visits: list[Row], oracle: Oracle) -> str:
     """One line on faults that are there, and do no harm."""
-    some = [row for row in visits if row["kind"] == "fault" and not row["fix"] and oracle.known(cell(row))]
+    some = [row for row in diagnosed(visits) if row["kind"] == "fault" and oracle.known(cell(row))]
     some = [row for row in some if not oracle.counts(cell(row))]
     hits = sum(right(row, said(row)) for row in some)
     return f"Of faults that do no harm {share(hits, len(some))} were named." if some else "None was visited."
