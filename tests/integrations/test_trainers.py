@@ -16,7 +16,7 @@ TRAINERS = (
     "accelerate_digits",
     "ignite_digits",
     "skorch_digits",
-    "timm_digits",
+    "timm_style_digits",
     "amp_digits",
     "accumulation_digits",
     "compile_digits",

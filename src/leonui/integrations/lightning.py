@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback  # pyright: ignore[reportMissingImports]
 
 from leonui.doctor.live import LiveWatch, watch
 from leonui.finding import Finding
