@@ -19,14 +19,14 @@ test-integrations:        ## every trainer's script, callbacks, notebook, logger
 	test -x .venv-integrations/bin/python || $(PYTHON) -m venv .venv-integrations
 	.venv-integrations/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	.venv-integrations/bin/python -m pip install --quiet -c constraints-integrations.txt -e ".[examples]" --group integrations
-	.venv-integrations/bin/python -m pytest -n auto -m "not slow or slow" tests/integrations
+	.venv-integrations/bin/python -m pytest -n auto tests/integrations
 
 OLDEST := build/oldest/bin/python
 test-oldest:              ## what leans on torch's own insides, on the oldest torch that is supported
 	test -x $(OLDEST) || $(PYTHON) -m venv build/oldest
 	$(OLDEST) -m pip install --quiet --upgrade "pip>=25.1"
 	$(OLDEST) -m pip install --quiet "torch==2.6.0" -e ".[examples]" --group oldest
-	$(OLDEST) -m pytest -n auto $(OLDEST_TESTS)
+	$(OLDEST) -m pytest -n auto tests/test_intervention.py tests/test_clip.py tests/test_probe.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
