@@ -191,4 +191,4 @@ def test_a_shell_completes(words, offered):
     done = subprocess.run(
         [sys.executable, "-c", MAIN], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60
     )
-    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered
+    assert {line.partition(",")[2] for line in done.stdout.split()} == offered
