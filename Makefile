@@ -40,8 +40,9 @@ docs: $(READY)            ## the site in both languages: build/site/index.html, 
 	$(BIN)/sphinx-build -qW -c docs/site docs build/site
 	$(BIN)/sphinx-build -qW -c docs/site -D language=vi docs/vi build/site/vi
 
-pictures: $(READY)        ## draw the lesson's pictures
+pictures: $(READY)        ## draw the lesson's pictures, photograph the lab
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python -m tests.screens
 
 screenshots: $(READY)     ## climb the example, draw its landscape, and take pictures of their reports
 	$(BIN)/python -m docs.screenshots
@@ -59,6 +60,7 @@ bench: $(READY)           ## the probe's overhead, the speed of a branch and of 
 	$(BIN)/python bench/contract.py
 	$(BIN)/python bench/optim.py
 	$(BIN)/python bench/storage.py
+	$(BIN)/python bench/lab.py
 	$(BIN)/python bench/gpu.py
 
 dist: $(READY)            ## wheel and sdist in dist/; a tag on this commit must be the version's

@@ -40,7 +40,7 @@ def take(page: Any, first: str, last: str, target: Path) -> None:
     """A picture of a page as wide as it is, from one element to another."""
     top, end = (page.locator(one).bounding_box() for one in (first, last))
     whole = first.startswith("header")
-    room, left, width = 20, 0 if whole else top["x"] - 20, page.viewport_size["width"] if whole else top["width"] + 40
+    room, left, width = 10, 0 if whole else top["x"] - 20, page.viewport_size["width"] if whole else top["width"] + 40
     start = 0 if whole else top["y"] - room
     clip = {"x": left, "y": start, "width": width, "height": end["y"] + end["height"] + room - start}
     page.screenshot(path=target, clip=clip, full_page=True)

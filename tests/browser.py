@@ -14,31 +14,36 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "chromium-headless-shell")
 
 
-@contextmanager
-def launched() -> Iterator[Any]:
-    """A browser of this machine, without its sandbox, which needs rights that a container does not give."""
+def options(*more: str) -> dict[str, Any]:
+    """How it is launched: without its sandbox, which needs rights that a container does not give; more flags."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no browser: install chromium")
+    return {"executable_path": path, "args": ["--no-sandbox", "--disable-gpu", *more]}
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A browser of this machine."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(**options())
         yield browser
         browser.close()
 
 
 class Visit:
-    """A page opened from disk, and all that went wrong or was asked for meanwhile."""
+    """A page opened from disk or from an address, and all that went wrong or was asked for meanwhile."""
 
-    def __init__(self, browser: Any, file: Path, **settings: Any):
+    def __init__(self, browser: Any, file: Path | str, **settings: Any):
         self.page = browser.new_context(**settings).new_page()
         self.troubles: list[str] = []
         self.requests: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("console", lambda said: self.troubles.append(said.text) if said.type != "log" else None)
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(file.as_uri())
+        self.page.goto(file if isinstance(file, str) else file.as_uri())
 
     def style(self, selector: str, name: str) -> str:
         """A computed property of the first element that matches."""

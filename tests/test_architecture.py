@@ -17,7 +17,7 @@ __main__
 cli
 command
 preview terminal
-climb race integrations
+climb lab race integrations
 rate survey
 conformance doctor finder report
 trial.walk
@@ -51,6 +51,7 @@ KEEPS_HOUSE = (
     "command",
     "terminal",
     "landscape",
+    "lab",
     "ppo",
     "climb",
     "race",

@@ -167,7 +167,7 @@ def test_a_run_without_a_result_has_no_report(result, text, place):
         (folder / "result.json").write_text(text)
     said = call("report")
     assert said.exit_code == 1
-    assert "has no result to report; leonui climb, lr, doctor, ppo and rlhf leave one" in said.stderr
+    assert "has no result to report; leonui climb, lr, doctor, race, landscape, ppo and rlhf leave one" in said.stderr
     assert list(folder.glob("*.html")) == []
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from leonui import optim
-from leonui.landscape import SURFACES, Climber, Conditions, climb, own, train
+from leonui.landscape import SURFACES, Climber, Conditions, climb, own, owned, train
 from leonui.landscape.climb import step_by_step
 from leonui.landscape.slope import compiled
+from leonui.schedule import parse
 
 NONE = np.zeros((1, 1))  # data that no surface reads
 
@@ -76,6 +77,7 @@ CLIMBERS = [
     Climber("Lion", 0.01),
     Climber("Prodigy", 1.0),
     Climber("Muon", 0.05),
+    Climber("AdamW", 0.05, {"schedule": parse("warmup(7) > cosine(60)")}),
 ]
 
 
@@ -210,6 +212,11 @@ def test_what_became_of_it(name, climber, start, kind):
         assert 0 <= path.verdict.figures["step"] <= 300
 
 
+def test_who_ends_higher_than_the_start_is_not_descending():
+    path = climb(SURFACES["line"], Climber("SGD", 2.1), (1.0,), Conditions(steps=1))
+    assert str(path.verdict) == "higher than at the start, at a loss of 0.605"
+
+
 def test_converged_says_since_when():
     path = climb(SURFACES["line"], Climber("SGD", 0.5), (1.0,), Conditions(steps=50))
     assert path.verdict.figures == {"step": 5}  # 4^-5 < 1e-3 < 4^-4
@@ -291,6 +298,17 @@ def test_what_is_no_surface(file, name, message):
 def test_what_is_no_place(place):
     with pytest.raises(ValueError, match=r"give it as file\.py:function"):
         own(place)
+
+
+def test_all_surfaces_of_a_file(tmp_path):
+    path = tmp_path / "some.py"
+    path.write_text("from math import sin\ndef valley(x): return x * x\ndef _hidden(x): return x\nnumber = 1\n")
+    assert list(owned(str(path))) == list(owned(f"{path}:valley")) == [f"{path}:valley"]
+    path.write_text("number = 1")
+    with pytest.raises(ValueError, match="defines no function; write one such as def valley"):
+        owned(str(path))
+    with pytest.raises(ValueError, match=r"there is no file .*gone\.py; give the path of a Python file"):
+        owned(str(tmp_path / "gone.py"))
 
 
 def test_a_file_that_breaks(tmp_path):

@@ -6,17 +6,21 @@ import math
 import re
 import struct
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from leonui.preview import told
+from leonui.race import Plan, Race
+from leonui.race.result import result
 from leonui.record import Record
 from leonui.report import document, landscape_figure
 from leonui.schedule import cosine, warmup
+from leonui.trial.program import Program
 from leonui.words import LANGUAGES
-from tests import test_report, test_report_doctor, test_report_rate, test_rlhf_command
+from tests import test_race, test_report, test_report_doctor, test_report_rate, test_rlhf_command
 from tests.browser import Visit, launched
 
 AXIS = [i / 4 for i in range(-2, 7)]
@@ -65,10 +69,21 @@ PPO = {
     "machine": {"python": "3.11.7"},
 }
 SCHEDULE = {"command": "schedule", "program": "warmup(10) > cosine(90)", **told(warmup(10) >> cosine(90), 110, 0.1)}
+
+
+def raced() -> str:
+    """The page of a race between the script as it is and one optimizer."""
+    with TemporaryDirectory() as folder:
+        job = Race(Program("script", "train.py", ()), Path(folder), Plan(("lion",)))
+        job.journal = test_race.journal({test_race.OWN: test_race.POOR, "lion": test_race.GOOD})
+        return document(result(job) | {"leonui": "0.1.0"})
+
+
 PAGES = {
     "climb": lambda: test_report.page(),
     "lr": lambda: test_report_rate.page(),
     "doctor": lambda: test_report_doctor.page(),
+    "race": lambda: raced(),
     "landscape": lambda: document(LANDSCAPE, WATCH),
     "ppo": lambda: document(PPO),
     "rlhf": lambda: document(test_rlhf_command.RESULT, test_rlhf_command.record()),

@@ -71,8 +71,9 @@ def test_a_policy_plays(place, trained, monkeypatch):
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     done = invoke(place, "--play", trained["run"].split("/")[-1], "--json")
+    assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert done.exit_code == 0 and len(told["returns"]) == 20
+    assert len(told["returns"]) == 20
     assert told["why"] == ""
     assert (place / trained["run"] / "play.gif").read_bytes()[:3] == b"GIF"
 
@@ -84,7 +85,7 @@ def test_a_policy_plays(place, trained, monkeypatch):
         (("CartPol-v1",), "Gymnasium has no environment 'CartPol-v1'; the nearest are CartPole-v1"),
         (("FrozenLake-v1",), "observations of Discrete(16) are not supported"),
         (("CartPole-v1", "--set", "rate=1"), "PPO has no setting 'rate'; it has envs"),
-        (("CartPole-v1", "--set", "lr=fast"), "lr='fast' cannot be; it is 0.001 by default"),
+        (("CartPole-v1", "--set", "lr=fast"), "lr='fast' is not a number"),
         (("CartPole-v1", "--set", "lr"), "'lr' has no value; give one like lr=0.001"),
         (("--resume", "never"), "there is no run 'never'"),
     ],
@@ -94,6 +95,38 @@ def test_what_cannot_be_trained(words, message, tmp_path, monkeypatch):
     done = invoke(tmp_path, *words)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+WORLD = """
+import gymnasium, numpy
+
+class World(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), numpy.float32)
+    action_space = gymnasium.spaces.MultiDiscrete([2, 3])
+    count = 0
+
+    def reset(self, *, seed=None, options=None):
+        return numpy.zeros(2, numpy.float32), {}
+
+    def step(self, action):
+        self.count += 1
+        return numpy.zeros(2, numpy.float32), float(action[1] == 2) / (self.count < 200), self.count % 8 == 0, False, {}
+
+gymnasium.register("World-v0", World)
+"""
+
+
+@pytest.mark.slow
+def test_an_environment_of_ones_own_that_breaks(tmp_path):
+    (tmp_path / "world_of_mine.py").write_text(WORLD)
+    words = [*LEONUI, "ppo", "world_of_mine:World-v0", "--steps", "4096", "--set", "length=32", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment())
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["failures"] == ["seed 1: ZeroDivisionError: float division by zero"]
+    assert told["seeds"][0]["steps"] == 6 * 32 * 4
+    assert (tmp_path / told["run"] / "seed-1" / "checkpoint.pt").exists()
+    assert "world_of_mine.py" in done.stderr
 
 
 def test_a_run_of_another_command_does_not_go_on(tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from leonui.ppo import PPO, Settings, checkpoint, train, worlds
+from leonui.ppo import PPO, Settings, checkpoint, clipped_objective, seed, train, worlds
+from leonui.record import Record
 
 LENGTH = 3  # steps of an episode of Walk
 
@@ -70,7 +71,7 @@ def test_the_ratio_is_one_before_the_first_step(action, normalize):
     ],
 )
 def test_the_reward_is_learned(action, normalize):
-    settings = SMALL.but({"normalize": normalize, "annealed": False, "log_std": -1.0})
+    settings = SMALL.but({"normalize": normalize, "schedule": "constant", "log_std": -1.0})
     trainer = PPO(walks(SPACES[action]), settings)
     rows = [*trainer.rows(16 * 4 * 60)]
     assert rows[-1]["return"] > max(0.7 * LENGTH, rows[0]["return"])
@@ -131,6 +132,30 @@ def test_a_number_that_is_not_finite_ends_it_and_the_checkpoint_is_whole(what, t
     assert PPO.resume(tmp_path, walks()).updates > 0
 
 
+@pytest.mark.parametrize(
+    ("error", "message"), [(FloatingPointError("a reward is nan"), "a reward is nan"), (KeyError("k"), "KeyError: 'k'")]
+)
+def test_a_seed_that_breaks_keeps_what_it_learned_and_says_why(error, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(seed.signal, "signal", lambda *_: None)
+    threads, collect = torch.get_num_threads(), PPO._collect
+
+    def broken(self):
+        if self.updates == 2:
+            raise error
+        return collect(self)
+
+    monkeypatch.setattr(PPO, "_collect", broken)
+    plan = {"environment": "CartPole-v1", "settings": SMALL.flat(), "steps": 16 * 4 * 5}
+    try:
+        seed.train(str(tmp_path), plan, 1)
+    except KeyError:
+        assert error.args == ("k",)
+    torch.set_num_threads(threads)
+    record = Record.read(tmp_path / seed.RECORD)
+    assert (len(record.rows), record.last("failed")["message"]) == (2, message)
+    assert PPO.resume(tmp_path).updates == 2
+
+
 def test_a_checkpoint_that_is_cut_short_is_refused_and_the_one_before_offered(tmp_path):
     for number in (1, 2):
         checkpoint.save(tmp_path, {"number": number})
@@ -151,6 +176,34 @@ def test_the_policy_does_not_go_further_than_it_may():
     assert row["minibatches"] < 16
 
 
+def test_schedules_are_stretched_over_the_run():
+    settings = SMALL.but({"epochs": 1, "lr": 1.0, "schedule": "warmup(1) > linear(4, 0.2)"})
+    rows = [*PPO(walks(), settings).rows(16 * 4 * 10)]
+    rates = [0.5, 1.0, *(1 - 0.8 * at / 8 for at in range(8))]
+    assert [row["lr"][0] for row in rows] == pytest.approx(rates)
+
+
+def test_the_range_of_the_ratio_follows_its_schedule(monkeypatch):
+    seen = []
+
+    def objective(old, new, advantage, clip):
+        seen.append(clip)
+        return clipped_objective(old, new, advantage, clip)
+
+    monkeypatch.setattr(train, "clipped_objective", objective)
+    PPO(walks(), SMALL.but({"epochs": 1, "minibatch": 64, "clip_schedule": "linear(1, 0.5)"})).train(16 * 4 * 4)
+    assert seen == pytest.approx([0.2, 0.175, 0.15, 0.125])
+
+
+def test_a_wait_of_zero_is_an_action_like_others():
+    class Zero:
+        def standard_exponential(self, shape, dtype):
+            return np.zeros(shape, dtype)
+
+    actor = PPO(walks(), SMALL).actor
+    assert actor.draw(np.zeros((4, 2), np.float32), Zero())[0].shape == (4,)
+
+
 def missing(*_, **__):
     raise gymnasium.error.DependencyNotInstalled("Box2D is not installed")
 
@@ -164,9 +217,22 @@ def missing(*_, **__):
         (lambda: worlds.inputs(spaces.Discrete(16)), r"observations of Discrete\(16\) are not supported"),
         (lambda: PPO(walks(mode=AutoresetMode.DISABLED)), "autoreset_mode=.* is not supported"),
         (lambda: PPO(walks(), Settings.of(optimizer="Adamm")), "optimizer='Adamm' is none of leonui.optim"),
+        (lambda: PPO(""), "Gymnasium cannot make '': Malformed environment ID"),
+        (lambda: PPO("Nowhere/Pong-v5"), r"no environments called Nowhere/.*: put its module before the name"),
+        (lambda: PPO("nowhere:Pong-v5"), "nowhere:Pong-v5 cannot be made: No module named 'nowhere'"),
+        (lambda: worlds.inputs(spaces.Box(0, 255, (96, 96, 3), np.uint8)), r"of shape \(96, 96, 3\) are images"),
+        (lambda: Settings.of(lr=None), "lr=None is not a number"),
+        (lambda: Settings.of(lr=-1e-3), "lr=-0.001 is below 0"),
+        (lambda: Settings.of(epochs=2.5), "epochs=2.5 is not a whole number of at least 1"),
+        (lambda: Settings.of(hidden=8), r"hidden=8 is not a list of widths, like \[64,64\]"),
+        (lambda: Settings.of(gamma=2), "gamma=2 is not from 0 to 1"),
+        (lambda: Settings.of(target_kl=0.0), "target_kl=0.0 is not above 0"),
+        (lambda: Settings.of(normalize=1), "normalize=1 is not true or false"),
+        (lambda: Settings.of(schedule="linaer(1)"), r"schedule='linaer\(1\)': column 1: 'linaer' is not known"),
+        (lambda: Settings.of(clip_schedule="step(3)"), r"clip_schedule='step\(3\)' has no end"),
         (lambda: Settings.of(minibatch=1024), "minibatch=1024 is not from 2 to envs x length = 512"),
         (lambda: Settings.of(rate=1.0), "PPO has no setting 'rate'; it has envs, length, gamma"),
-        (lambda: Settings.of(epochs=0), "epochs=0 is below 1"),
+        (lambda: Settings.of(epochs=0), "epochs=0 is not a whole number of at least 1"),
         (lambda: Settings.of(activation="elu"), "activation='elu' is not known; choose tanh or relu"),
     ],
 )
@@ -177,7 +243,9 @@ def test_what_cannot_be_trained(call, message):
 
 def test_an_extra_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(gymnasium, "make_vec", missing)
-    with pytest.raises(ValueError, match=r"LunarLander-v3 needs a package .*Box2D.*; pip install 'leonui\[rl\]'"):
+    with pytest.raises(
+        ValueError, match=r"LunarLander-v3 cannot be made: Box2D is not installed; pip install 'leonui\[rl\]' brings it"
+    ):
         worlds.make("LunarLander-v3", 1)
 
 

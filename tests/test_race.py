@@ -159,7 +159,7 @@ def test_a_row_that_is_there_twice_counts_once_and_a_seed_that_is_not_whole_does
         ({"entrants": ()}, "a race needs an optimizer beside the script's own; name some: -o adamw -o lion"),
         ({"seeds": 0}, "seeds=0 is below 1; give 5, or more"),
         ({"track": "slow"}, "track='slow' is not known; choose one of tuned, defaults, auto"),
-        ({"reference": "sgd"}, "reference='sgd' does not race; choose one of as it is, lion"),
+        ({"reference": "sgd"}, "reference='sgd' does not race; choose one of own, lion"),
     ],
 )
 def test_what_cannot_be_raced(given, message):

@@ -17,8 +17,8 @@ from leonui.ppo import RLHF, Advantage, KLPenalty, Sampling, Update
 from leonui.ppo import rlhf as loop
 from leonui.ppo.completion import complete, pad_left
 from leonui.ppo.credit import token_rewards
-from leonui.ppo.logprobs import Policy, logprobs, positions
-from leonui.ppo.ranks import Tally
+from leonui.ppo.logprobs import LanguagePolicy, logprobs, positions
+from leonui.ppo.ranks import Means
 
 V = 16
 
@@ -175,14 +175,14 @@ def test_padding_changes_no_log_probability(padding, token, temperature):
 
 
 def test_half_a_batch_says_what_the_whole_says():
-    policy, (tokens, mask) = Policy(reader().eval()), texts()
+    policy, (tokens, mask) = LanguagePolicy(reader().eval()), texts()
     whole = policy(tokens, mask, 2, 1.0)
     for rows in (slice(0, 2), slice(2, 3)):
         assert torch.allclose(policy(tokens[rows], mask[rows], 2, 1.0).log_prob, whole.log_prob[rows], atol=1e-6)
 
 
 def test_the_critic_begins_with_nothing_and_lives_on_the_last_hidden_state():
-    policy, (tokens, mask) = Policy(reader().eval()), texts()
+    policy, (tokens, mask) = LanguagePolicy(reader().eval()), texts()
     assert policy(tokens, mask, 2, 1.0).value.abs().max() == 0
     nn.init.ones_(policy.head.weight)
     hidden = policy.model(tokens, mask, positions(mask)).hidden_states[-1]
@@ -190,7 +190,7 @@ def test_the_critic_begins_with_nothing_and_lives_on_the_last_hidden_state():
 
 
 def test_half_precision_is_widened():
-    policy, (tokens, mask) = Policy(reader().eval().bfloat16()), texts()
+    policy, (tokens, mask) = LanguagePolicy(reader().eval().bfloat16()), texts()
     assert {x.dtype for x in policy(tokens, mask, 2, 1.0)} == {torch.float32}
 
 
@@ -213,7 +213,7 @@ FAULTS = {
 def ratios(fault, where, monkeypatch):
     """The row of a first iteration in which a fault is in the update alone ("new"), or in the scoring too ("both")."""
     work = trainer(reader(dropout=0.3), sampling=Sampling(batch=8, length=6, temperature=0.7, eos=()))
-    right = Policy.forward
+    right = LanguagePolicy.forward
 
     def forward(policy, *given):
         if fault is None or (where == "new" and not torch.is_grad_enabled()):
@@ -221,7 +221,7 @@ def ratios(fault, where, monkeypatch):
         scored = FAULTS[fault](policy.model, *given)
         return scored._replace(value=torch.zeros_like(scored.log_prob))
 
-    monkeypatch.setattr(Policy, "forward", forward)
+    monkeypatch.setattr(LanguagePolicy, "forward", forward)
     return work.step(PROMPTS * 2)
 
 
@@ -448,6 +448,8 @@ def broken(prompts, completions, ids):
             "the reward function gave shape (4, 1) for 4 completions; return one",
         ),
         (lambda *_: [1.0], ValueError, "the reward function gave shape (1,) for 4 completions; return one number a"),
+        (lambda *_: None, ValueError, "the reward function gave NoneType 'None', which is no row of numbers; return"),
+        (lambda *_: ["a"] * 4, ValueError, "the reward function gave list"),
         (lambda *_: [0.0, math.nan, 0.0, 0.0], ValueError, "the reward function gave nan for completion 1, ["),
     ],
 )
@@ -554,9 +556,9 @@ def test_what_did_not_end_loses():
     scores = []
 
     class Seen(RLHF):
-        def _credited(self, made, score, tally):
+        def _credited(self, made, score, means):
             scores.append((made.ended, score))
-            return super()._credited(made, score, tally)
+            return super()._credited(made, score, means)
 
     Seen(reader(), lambda p, c, ids: [1.0] * len(ids), sampling=Sampling(length=3, missing_eos=0.25)).step(PROMPTS * 8)
     (ended, score), *_ = scores
@@ -614,6 +616,6 @@ def test_two_processes_learn_as_one_with_both_batches(tmp_path):
     assert counts[0] != counts[1]
     assert one["row"]["length"] == pytest.approx(sum(counts) / 16)
     alone, batch = trainer(reader(seed=0).double(), **SHARED), joint([one["batch"], other["batch"]])
-    alone._descend(batch, torch.arange(16), Tally(), first=True)
+    alone._descend(batch, torch.arange(16), Means(), first=True)
     assert torch.allclose(weights(alone.policy), one["weights"], rtol=0, atol=1e-12)
     assert not torch.allclose(weights(alone.policy), weights(reader(seed=0).double()), atol=1e-4)

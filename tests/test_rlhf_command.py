@@ -12,10 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from leonui.cli import cli
+from leonui.doctor.explain import explain
 from leonui.doctor.policy.language import JUDGES, judge_language
 from leonui.ppo.rlhf_job import load
 from leonui.record import Record
 from leonui.report import document
+from leonui.words import translate
 from tests.conftest import LEONUI, environment
 
 ROOT = Path(__file__).parents[1]
@@ -137,10 +139,47 @@ def test_it_is_told_in_words(file):
     assert "Phần thưởng" in call("train.py", "--steps", "2", "--lang", "vi").stdout
 
 
-def test_an_error_of_the_reward_is_the_users(file):
-    file.write_text(TRAIN.replace('text.count("a") / 4 for', "1 / 0 for"))
-    with pytest.raises(ZeroDivisionError):
-        call("train.py")
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", "train.py:23 raised ZeroDivisionError: division by zero"),
+        ("open('nowhere')", "train.py:23 raised FileNotFoundError"),
+        ("[]", "the reward function gave shape (32, 0) for 32 completions"),
+    ],
+)
+def test_a_reward_that_breaks_later_is_told_with_its_place_and_what_was_learned_is_kept(code, message, file):
+    file.write_text(
+        TRAIN.replace('text.count("a") / 4 for', f'text.count("a") / 4 if len(seen) < 4 else {code} for').replace(
+            "    return [text", "    seen.append(1)\n    return [text"
+        )
+        + "seen = []\n"
+    )
+    done = call("train.py", "--json")
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    (failure,) = said["failures"]
+    assert failure.startswith("iteration 3: ") and message in failure
+    assert (said["complete"], said["steps"]) == (False, 2)
+    assert Path(said["weights"]).exists()
+    assert failure in unescape(Path(said["report"]).read_text())
+    assert ("Traceback" in done.stderr) == ("raised" in message)
+
+
+def test_a_prompt_that_is_too_long_is_told_before_anything_starts(file):
+    file.write_text(
+        TRAIN + "model.config = SimpleNamespace(max_position_embeddings=6)\nprompts = ['a'] * 20 + ['abc']\n"
+    )
+    done = call("train.py")
+    assert done.exit_code == 2
+    assert "prompt 20 has 3 tokens; with 4 more that is beyond the model's context of 6" in done.stderr
+    assert not (file.parent / "runs").exists()
+
+
+def test_a_missing_package_is_named(file):
+    file.write_text("import nowhere_at_all\n" + TRAIN)
+    done = call("train.py")
+    assert done.exit_code == 1
+    assert "train.py needs the package nowhere_at_all, which is not here: install it" in done.stderr
 
 
 @pytest.mark.slow
@@ -266,6 +305,14 @@ def test_a_healthy_run_gets_the_checklist():
     for check in checks:
         for lang in ("en", "vi"):
             assert "{" not in check.say(lang)
+
+
+@pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.code)
+def test_every_code_is_explained(judge):
+    about = explain(judge.code.lower())
+    for text in (about.fault, about.test, about.alike, about.mend):
+        assert text and translate(text, "vi") != text
+    assert about.sources
 
 
 def test_every_finding_says_what_to_do_with_its_figures():

@@ -400,3 +400,20 @@ def test_no_heavy_library_is_imported():
     code = "import sys, leonui.schedule as s; s.parse('warmup(3) > cosine(9)')(4); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert not {"torch", "numpy", "rich", "plotly", "jinja2"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("updates", [5, 20, 40])
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("linear(1)", "linear({0})"),
+        ("warmup(1) > cosine(4, 0.1)", "warmup({1}) > cosine({2}, 0.1)"),
+        ("exponential(0.5, 10)", "phase({0}, 1, 0, decay, bend=0.5, length={0} / 10)"),
+        ("constant(0.5) > ramp(0.5, 1, 4)", "constant(0.5, {1}) > ramp(0.5, 1, {2})"),
+    ],
+)
+def test_a_schedule_that_is_stretched_is_the_long_one(text, whole, updates):
+    long = whole.format(updates, updates // 5, updates - updates // 5)
+    long = parse(long.replace(f"{updates} / 10", str(updates / 10)))
+    for at in range(updates):
+        assert parse(text).along(at / updates, (at + 1) / updates) == pytest.approx(long(at))

@@ -20,7 +20,7 @@ from leonui.ppo import PPO, Settings, train
 from leonui.ppo.rollout import Rollout
 from leonui.record import Record
 
-SOUND = Settings.of(envs=8, length=128, minibatch=256, lr=1e-3, annealed=False)
+SOUND = Settings.of(envs=8, length=128, minibatch=256, lr=1e-3, schedule="constant")
 
 
 class Stale(PPO):

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from leonui import clip as clip
+    from leonui import landscape as landscape
     from leonui import optim as optim
     from leonui import ppo as ppo
     from leonui import range_test as range_test
@@ -54,7 +55,7 @@ _HOMES = {
     "log": "trial.probe",
     "watch": "doctor.live",
 }
-_ROOMS = ("clip", "optim", "ppo", "range_test", "rules", "schedule")
+_ROOMS = ("clip", "landscape", "optim", "ppo", "range_test", "rules", "schedule")
 __all__ = [
     "Diagnosis",
     "Finding",
@@ -72,6 +73,7 @@ __all__ = [
     "diagnose",
     "draw_landscape",
     "find_lr",
+    "landscape",
     "log",
     "optim",
     "ppo",

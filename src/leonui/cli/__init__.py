@@ -7,9 +7,25 @@ import click
 from leonui import __version__
 from leonui.cli.agents import ppo, rlhf
 from leonui.cli.scripts import climb, doctor, explain, landscape, lr, race, watch
-from leonui.cli.shelf import check, optimizers, report, runs, schedule
+from leonui.cli.shelf import check, lab, optimizers, report, runs, schedule
 
-COMMANDS = (climb, lr, doctor, explain, race, landscape, watch, ppo, rlhf, runs, report, schedule, optimizers, check)
+COMMANDS = (
+    climb,
+    lr,
+    doctor,
+    explain,
+    race,
+    landscape,
+    watch,
+    ppo,
+    rlhf,
+    runs,
+    report,
+    schedule,
+    optimizers,
+    check,
+    lab,
+)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,4 +1,4 @@
-"""The commands that show what there is: past runs, schedules, optimizers."""
+"""The commands that show what there is: past runs, schedules, optimizers, the lab."""
 
 from __future__ import annotations
 
@@ -81,3 +81,26 @@ def optimizers(ctx: click.Context, lang: str | None, as_json: bool) -> None:
     from leonui.command.optimizers import list_optimizers
 
     ctx.exit(list_optimizers(lang, as_json))
+
+
+@click.command()
+@click.argument("surfaces", nargs=-1, metavar="[SURFACE_FILE.py]...")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any that is free.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.")
+@click.option(
+    "--export", type=click.Path(file_okay=False), metavar="DIR", help="Write a page that needs no server, and end."
+)
+@LANG
+@click.pass_context
+def lab(ctx: click.Context, surfaces: tuple[str, ...], **options: Any) -> None:
+    """Race the real optimizers on surfaces, on a page on this machine.
+
+    Each function of one or two weights in a SURFACE_FILE.py is a surface too; file.py:function names one of them.
+
+    \b
+      leonui lab
+      leonui lab mine.py --port 8123 --no-browser
+    """
+    from leonui.command.lab import run_lab
+
+    ctx.exit(run_lab(surfaces, **options))

@@ -32,6 +32,7 @@ def run_ppo(environment: str | None, *, lang: str | None, as_json: bool, **optio
     """Train a policy; returns the exit code: 0 done, 1 failed or something was found, 2 wrong use."""
     stoppable()
     lang = lang or language()
+    sys.path.insert(0, str(Path.cwd()))  # where the module of my_package:My-v0 is looked for
     try:
         if options["play"]:
             return _play(runs.find(options["play"]), lang, as_json)
@@ -164,7 +165,7 @@ def interval(values: list[float]) -> dict[str, Any]:
 
 
 def curve(records: list[Record], name: str, steps: int) -> dict[str, list[float | None]]:
-    """A column over the steps of all seeds: mean and interval at each of some stretches."""
+    """A column over the steps of all seeds: mean, lowest and highest at each of some stretches."""
     found: dict[str, list[float | None]] = {"steps": [], "mean": [], "low": [], "high": []}
     for at in range(POINTS):
         low, high = at * steps / POINTS, (at + 1) * steps / POINTS
@@ -173,8 +174,8 @@ def curve(records: list[Record], name: str, steps: int) -> dict[str, list[float 
             values = [row[name] for row in record.rows if low < row["step"] <= high and _known(row.get(name))]
             means += [fmean(values)] if values else []
         if means:
-            told = interval(means)
-            for key, value in (("steps", (low + high) / 2), *((key, told[key]) for key in ("mean", "low", "high"))):
+            told = {"steps": (low + high) / 2, "mean": fmean(means), "low": min(means), "high": max(means)}
+            for key, value in told.items():
                 found[key].append(value)
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leonui import runs
 from leonui.command.frame import framed, stoppable, tell
 from leonui.machine import machine
-from leonui.record import Record, Writer
+from leonui.record import Record, Row, Writer
 from leonui.terminal.rlhf import saying, show_rlhf
 from leonui.terminal.text import fail
 from leonui.words import language
@@ -26,65 +28,93 @@ SHOWN, LAST = 8, 5  # prompts of which samples are shown; rows at the end
 def run_rlhf(target: str, *, lang: str | None, as_json: bool, **options: Any) -> int:
     """Train by a reward; returns the exit code: 0 done, 1 failed or something was found, 2 wrong use."""
     stoppable()
-    try:
-        return _train(target, lang or language(), as_json, options)
-    except ModuleNotFoundError as error:
-        return fail(f"{target} needs {error.name}: pip install 'leonui[rlhf]' brings transformers", 1)
-
-
-def _train(target: str, lang: str, as_json: bool, options: dict[str, Any]) -> int:
-    from leonui.ppo import RLHF, KLPenalty
     from leonui.ppo.ranks import joined
     from leonui.ppo.rlhf_job import load
 
     with joined() as chief:
-        job = load(target)
-        if options["kl"]:
-            job["penalty"] = replace(job.get("penalty") or KLPenalty(), target=options["kl"])
+        try:
+            job = load(target)
+        except ModuleNotFoundError as error:
+            extra = " ('leonui[rlhf]' brings it)" if error.name == "transformers" else ""
+            return fail(f"{target} needs the package {error.name}, which is not here: install it{extra}", 1)
         prompts = job.pop("prompts")
-        trainer = RLHF(**job)
-        if not chief:
-            for _ in trainer.train(prompts, options["steps"]):
-                pass
-            return 0
-        return _led(trainer, prompts, target, lang, as_json, options["steps"])
+        trainer = _trainer(job, options["kl"])
+        rows = trainer.train(prompts, options["steps"])
+        if chief:
+            return _led(trainer, rows, prompts, target, lang or language(), as_json, options["steps"])
+        for _ in rows:
+            pass
+    return 0
 
 
-def _led(trainer: RLHF, prompts: Any, target: str, lang: str, as_json: bool, steps: int) -> int:
-    """Train, and leave the Record, the result and the report; in a group the first process does this."""
+def _trainer(job: dict[str, Any], target: float | None) -> RLHF:
+    from leonui.ppo import RLHF, KLPenalty
+
+    if target:
+        job["penalty"] = replace(job.get("penalty") or KLPenalty(), target=target)
+    return RLHF(**job)
+
+
+def _led(trainer: RLHF, rows: Iterator[Row], prompts: Any, target: str, lang: str, as_json: bool, steps: int) -> int:
+    """Train, and leave the Record, the weights, the result and the report; in a group the first process does this."""
     folder, start = runs.create("rlhf"), time.monotonic()
     shown = [prompts[at] for at in range(min(SHOWN, len(prompts)))]
-    before, complete = trainer.sample(shown), False
+    before, after, failures = [], [], []
     try:
-        _iterate(trainer, prompts, steps, folder, lang, as_json)
-        complete = True
+        before = trainer.sample(shown)
+        _iterate(trainer, rows, folder, lang, as_json, steps)
     except KeyboardInterrupt:
         pass
-    after = trainer.sample(shown)
+    except Exception as error:  # of the reward, most likely: what was learned until then is left all the same
+        failures = [_failure(error, trainer.steps + 1)]
+    if before and not failures:
+        after = trainer.sample(shown)
     samples = [
         {"prompt": str(prompt), **{name: one._asdict() for name, one in (("before", old), ("after", new))}}
-        for prompt, old, new in zip(shown, before, after, strict=True)
+        for prompt, old, new in zip(shown, before, after, strict=False)
     ]
     result = summary(trainer.record) | {
         "command": "rlhf",
         "program": target,
-        "complete": complete,
+        "complete": trainer.steps == steps,
+        "failures": failures,
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "machine": machine(),
         "seconds": time.monotonic() - start,
         "samples": samples,
+        "weights": _weights(trainer, folder),
     }
     tell(folder, result, lang, as_json, show_rlhf)
-    return 0 if complete and not result["findings"] else 1
+    return 0 if result["complete"] and not result["findings"] else 1
 
 
-def _iterate(trainer: RLHF, prompts: Any, steps: int, folder: Path, lang: str, quiet: bool) -> None:
+def _failure(error: Exception, iteration: int) -> str:
+    """What went wrong, and where the file of the job was when it did; an error of its own goes to stderr whole."""
+    ours = str(Path(__file__).parents[1])
+    theirs = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
+    if not theirs or "site-packages" in theirs[-1].filename:
+        return f"iteration {iteration}: {error}"
+    traceback.print_exception(error)
+    place = f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}"
+    return f"iteration {iteration}: {place} raised {type(error).__name__}: {error}"
+
+
+def _weights(trainer: RLHF, folder: Path) -> str:
+    """Keep the weights of the model as a state_dict; returns where."""
+    import torch
+
+    path = folder / "model.pt"
+    torch.save(trainer.model.state_dict(), path)
+    return str(path)
+
+
+def _iterate(trainer: RLHF, rows: Iterator[Row], folder: Path, lang: str, quiet: bool, steps: int) -> None:
     writer = Writer(folder / "record.jsonl")
     for event in trainer.record.events:
         writer.add(event)
     try:
         with saying(lang, quiet, steps) as say:
-            for row in trainer.train(prompts, steps):
+            for row in rows:
                 writer.add(row)
                 writer.flush()
                 say(row)

@@ -16,14 +16,14 @@ from leonui.engine import kernels
 from leonui.engine.optimizer import Engine
 from leonui.engine.seat import Pace
 
-ARGUMENTS = "address, rows, lane, ids, sums, {commit}, table, seeds"
+ARGUMENTS = "address, row, lane, ids, sums, {commit}, table, seeds"
 
 
 def marches(optimizer: Engine) -> bool:
-    """Whether its next steps can be one loop: one parameter, on the CPU's kernel, float64, at a constant pace."""
+    """Whether its next steps can be one loop: one parameter, on the CPU's kernel, float64, not clipped."""
     (machine, *others) = optimizer._machines or [None]
-    plain = optimizer.clip_norm is None and optimizer.schedule is None
-    return machine is not None and not others and machine.name == "numba" and plain and len(machine.seats) == 1
+    alone = not others and machine is not None and machine.name == "numba" and len(machine.seats) == 1
+    return alone and optimizer.clip_norm is None
 
 
 def march(
@@ -46,7 +46,7 @@ def march(
     machine, before = optimizer._machines[0], optimizer.steps
     p, g = machine.parameters[0].detach().numpy(), machine.parameters[0].grad.numpy()
     machine.fits([machine.parameters[0].grad])
-    rows = np.array([[float(x) for x in machine.groups[0].numbers(Pace()).values()]])
+    rows = np.array([[float(x) for x in machine.groups[0].numbers(pace).values()] for pace in _paces(optimizer, steps)])
     kept = steps // every + 1
     path, losses = np.empty((kept, p.size)), np.empty(kept)
     walk = _loop(machine.kernel, bool(machine.graph.reductions))
@@ -58,6 +58,13 @@ def march(
     for group in optimizer.param_groups:
         group["steps"] = optimizer._count
     return path[:count], losses[:count], last
+
+
+def _paces(optimizer: Engine, steps: int) -> list[Pace]:
+    """How far each step goes; one pace where all go as far."""
+    if optimizer.schedule is None:
+        return [Pace()]
+    return [Pace(multiplier=optimizer.schedule(step)) for step in range(optimizer.steps, optimizer.steps + steps)]
 
 
 @cache
@@ -92,7 +99,7 @@ TABLES = (types.int64[:, ::1], PLANE, COUNTS, types.uint32[::1], PLANE, types.in
 def march(
     slope, p, g, data, noise, steps, every, bound, address, rows, lane, ids, sums, part, table, seeds, out, path, losses
 ):
-    kept, t = 0, 0
+    kept, t, row = 0, 0, np.empty((1, rows.shape[1]))
     for t in range(steps + 1):
         loss = slope(p, g, t, data)
         if t % every == 0:
@@ -100,7 +107,8 @@ def march(
             kept += 1
         if t == steps or not abs(loss) <= bound or not np.all(np.isfinite(g)):
             break
-        g += noise[t % noise.shape[0]]{first if reduces else ""}
+        g += noise[t % noise.shape[0]]
+        row[0] = rows[t % rows.shape[0]]{first if reduces else ""}
         numbers({ARGUMENTS.format(commit="True")})
         update(0, 1, part, address, table, seeds, out)
     return kept, t

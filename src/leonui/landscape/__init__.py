@@ -12,6 +12,7 @@ from leonui.landscape.limit import reach as reach
 from leonui.landscape.noise import NoiseScale as NoiseScale
 from leonui.landscape.noise import noise_scale as noise_scale
 from leonui.landscape.own import own as own
+from leonui.landscape.own import owned as owned
 from leonui.landscape.regression import Epochs as Epochs
 from leonui.landscape.regression import train as train
 from leonui.landscape.shape import Shape as Shape

@@ -64,6 +64,15 @@ def _plateau(x: Tensor, y: Tensor) -> Tensor:
     return 1 - torch.exp(-(x**2 + y**2) / 2)
 
 
+def _cliff(x: Tensor) -> Tensor:
+    return x / 2 + 100 * torch.relu(x - 1) ** 2 + 2 * torch.relu(-x) ** 2
+
+
+def _bounded(x: Tensor) -> Tensor:
+    # PPO's objective of a good action (Schulman et al., 2017, eq. 7, advantage 1, epsilon 0.2), turned into a loss
+    return torch.relu(x - 1.2) - x
+
+
 def _square(half: float) -> tuple[tuple[float, float], ...]:
     return ((-half, half), (-half, half))
 
@@ -155,6 +164,21 @@ SURFACES: dict[str, Surface] = {
             mark("Non-convex curve"),
             mark("A local minimum, a level step that is none, and the global one: the start and momentum decide."),
             _hills, ((-2.6, 2.6),), (-2.5,), ((2.0,),), ((1.0,),),
+        ),
+        Surface(
+            "cliff",
+            mark("Cliff"),
+            mark("A gentle slope that ends at a steep wall: one gradient of the wall throws plain descent far away."),
+            _cliff, ((-7.5, 1.5),), (1.25,), ((-0.125,),),
+        ),
+        Surface(
+            "ppo",
+            mark("PPO's bounded objective"),
+            mark(
+                "How much likelier a good action becomes, and what that earns: beyond "
+                "1.2 nothing, so the slope ends."
+            ),
+            _bounded, ((0.0, 3.0),), (1.0,),
         ),
     )
 }  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -109,15 +108,10 @@ def climb(
 def _walk(surface: Surface, optimizer: Engine, point: torch.Tensor, how: Conditions) -> Any:
     begin(optimizer, point)
     bound, noise = TOO_HIGH * surface.height, how.drawn(surface.dimensions)
-    slope = _slope(surface) if marches(optimizer) else None
+    slope = compiled(surface) if marches(optimizer) else None
     if slope:
         return march(optimizer, slope, np.zeros((1, 1)), noise, how.steps, how.every, bound)
     return step_by_step(surface, optimizer, point, how, noise, bound)
-
-
-@lru_cache(maxsize=64)
-def _slope(surface: Surface) -> Any | None:
-    return compiled(surface)
 
 
 def step_by_step(

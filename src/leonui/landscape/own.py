@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -23,6 +24,22 @@ def own(place: str) -> Surface:
     ValueError where there is no such function, or it is no surface.
     """
     function = _found(place)
+    return _surface(place, function)
+
+
+def owned(place: str) -> dict[str, Surface]:
+    """The surfaces of a file by their places: all public functions of ``file.py``, or one, ``file.py:function``."""
+    if Path(place).suffix != ".py":
+        return {place: own(place)}
+    module = _module(place)
+    names = [name for name, it in vars(module).items() if inspect.isfunction(it) and it.__module__ == module.__name__]
+    places = {f"{place}:{name}": getattr(module, name) for name in names if not name.startswith("_")}
+    if not places:
+        raise ValueError(f"{place} defines no function; write one such as def valley(x, y): return x**2 + 50 * y**2")
+    return {place: _surface(place, function) for place, function in places.items()}
+
+
+def _surface(place: str, function: Callable[..., Any]) -> Surface:
     count = len(inspect.signature(function).parameters)
     if count not in (1, 2):
         raise ValueError(f"{place} takes {count} arguments; a surface takes one or two: def {function.__name__}(x, y)")
@@ -40,6 +57,15 @@ def _found(place: str) -> Callable[..., Any]:
     path, colon, name = place.rpartition(":")
     if not colon or not Path(path).is_file():
         raise ValueError(f"{place!r} names no file and function; give it as file.py:function")
+    function = getattr(_module(path), name, None)
+    if not callable(function):
+        raise ValueError(f"{path} has no function {name!r}; write def {name}(x, y): ...")
+    return function
+
+
+def _module(path: str) -> ModuleType:
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {path}; give the path of a Python file with a surface in it")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file; give one that ends in .py")
@@ -48,10 +74,7 @@ def _found(place: str) -> Callable[..., Any]:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise ValueError(f"{path} has no function {name!r}; write def {name}(x, y): ...")
-    return function
+    return module
 
 
 def _try(surface: Surface, place: str) -> None:

@@ -75,7 +75,7 @@ def train(climber: Climber, batch: int, budget: int = SAMPLES, seed: int = 0, ke
     """Train from zero on batches of ``batch``, drawn without repetition in each epoch, until ``budget`` were seen.
 
     At most about ``keep`` points are kept. ValueError for a batch that is no batch of the data, or an optimizer whose
-    steps cannot be compiled (clipped, scheduled, of matrices).
+    steps cannot be compiled (clipped, of matrices).
 
     >>> [train(Climber("SGD", lr=0.01), batch, budget=10_000).steps for batch in (10_000, 64, 1)]
     [1, 156, 10000]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
@@ -30,6 +31,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def compiled(surface: Surface) -> Any | None:
     """What ``leonui.engine.march`` walks on: it writes the gradient [n] at a point [n], float64, and returns the loss.
 

@@ -24,6 +24,7 @@ SAYINGS = {
     "oscillates": mark("oscillates at a loss of {loss:.3g}"),
     "diverged": mark("diverged at step {step}"),
     "fell": mark("went off the map at step {step}: there is no floor"),
+    "rising": mark("higher than at the start, at a loss of {loss:.3g}"),
     "descending": mark("still descending, at a loss of {loss:.3g}"),
     "nowhere": mark("ended at step {step}, where there is no gradient"),
 }
@@ -48,9 +49,8 @@ def judge(surface: Surface, points: np.ndarray, losses: np.ndarray, steps: int, 
     above, near = float(losses[-1] - surface.floor), float(CLOSE * drop)
     if abs(above) <= near:
         return Verdict("converged", {"step": _since(np.abs(losses - surface.floor) <= near) * how.every})
-    return _rest(surface, points, losses, near, how.every) or Verdict(
-        "oscillates" if _bounces(points, losses) else "descending", {"loss": float(losses[-1])}
-    )
+    kind = "oscillates" if _bounces(points, losses) else "rising" if losses[-1] > losses[0] else "descending"
+    return _rest(surface, points, losses, near, how.every) or Verdict(kind, {"loss": float(losses[-1])})
 
 
 def _rest(surface: Surface, points: np.ndarray, losses: np.ndarray, near: float, every: int) -> Verdict | None:

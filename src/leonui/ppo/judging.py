@@ -19,7 +19,14 @@ def judged(reward: Reward, prompts: Sequence[Any], completions: Sequence[Any], i
     """
     if isinstance(reward, nn.Module):
         reward.eval()
-    scores = torch.as_tensor(reward(prompts, completions, ids), dtype=torch.float32).detach()
+    given = reward(prompts, completions, ids)
+    try:
+        scores = torch.as_tensor(given, dtype=torch.float32).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the reward function gave {type(given).__name__} {str(given)[:80]!r}, which is no row of numbers; "
+            f"return one number a completion: shape ({len(ids)},)"
+        ) from error
     if scores.shape != (len(ids),):
         raise ValueError(
             f"the reward function gave shape {tuple(scores.shape)} for {len(ids)} completions; "

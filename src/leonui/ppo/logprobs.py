@@ -70,7 +70,7 @@ def entropy(logits: Tensor) -> Tensor:
     return -(logs.exp() * logs).sum(2)
 
 
-class Policy(nn.Module):
+class LanguagePolicy(nn.Module):
     """A language model, and a critic on its last hidden state that begins by saying 0 of everything.
 
     Raises ValueError where a critic is asked for and the model does not tell its ``config.hidden_size``.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from leonui.ppo.settings import Network
 
 Array = np.ndarray
+TINY = np.finfo(np.float32).tiny  # one draw in some ten millions is 0, and has no logarithm
 
 
 def network(sizes: tuple[int, ...], activation: str, last: float) -> nn.Sequential:
@@ -80,7 +81,8 @@ class Actor:
                 out = out + deviation * chance.standard_normal(out.shape, dtype=np.float32)
             return out
         if chance is not None:  # the largest of logits and Gumbel noise is a draw from their softmax
-            out = out - np.log(chance.standard_exponential(out.shape, dtype=np.float32))
+            waits = chance.standard_exponential(out.shape, dtype=np.float32)
+            out = out - np.log(np.maximum(waits, TINY))
         parts = np.split(out, np.cumsum(self.policy.parts)[:-1], axis=1) if len(self.policy.parts) > 1 else [out]
         chosen = np.stack([part.argmax(1) for part in parts], 1)
         return chosen if self.policy.kind == "multi" else chosen[:, 0]

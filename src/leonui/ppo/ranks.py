@@ -55,13 +55,13 @@ def highest(values: Tensor) -> Tensor:
     return values
 
 
-class Tally:
+class Means:
     """Means and peaks over the samples of every batch and process; nothing leaves the device until they are asked for.
 
-    >>> tally = Tally()
-    >>> tally.add("score", torch.tensor([1.0, 2.0]))
-    >>> tally.add("score", torch.tensor([3.0, 9.0]), torch.tensor([True, False]))
-    >>> tally.numbers()
+    >>> means = Means()
+    >>> means.add("score", torch.tensor([1.0, 2.0]))
+    >>> means.add("score", torch.tensor([3.0, 9.0]), torch.tensor([True, False]))
+    >>> means.numbers()
     {'score': 2.0}
     """
 

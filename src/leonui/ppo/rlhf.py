@@ -17,9 +17,9 @@ from leonui.ppo.completion import Completions, complete, pad_left
 from leonui.ppo.credit import duplicated, token_rewards
 from leonui.ppo.divergence import KLTarget, exact_kl, kl
 from leonui.ppo.judging import Reward, judged
-from leonui.ppo.logprobs import Policy, Scored, entropy, logprobs
+from leonui.ppo.logprobs import LanguagePolicy, Scored, entropy, logprobs
 from leonui.ppo.objective import Stats, clipped_objective, mean, value_loss
-from leonui.ppo.ranks import Tally, grouped, rank, summed, world
+from leonui.ppo.ranks import Means, grouped, rank, summed, world
 from leonui.ppo.reference import Reference
 from leonui.ppo.rlhf_settings import Advantage, KLPenalty, Sampling, Update, check_together
 from leonui.record import Record, Row
@@ -86,7 +86,7 @@ class RLHF:
         self.advantage, self.update = advantage or Advantage(), update or Update()
         check_together(self.penalty, self.advantage, self.sampling)
         self.model = model.eval()
-        self.policy = Policy(model, critic=self.advantage.kind == "gae")
+        self.policy = LanguagePolicy(model, critic=self.advantage.kind == "gae")
         self._trained: nn.Module = (
             DistributedDataParallel(self.policy, broadcast_buffers=False) if grouped() else self.policy
         )
@@ -131,8 +131,12 @@ class RLHF:
     def train(self, prompts: Sequence[Any], steps: int) -> Iterator[Row]:
         """Iterations on prompts drawn at random, each giving its row; texts where there is a tokenizer, else token ids.
 
-        Stop asking for rows, and it stops training.
+        Stop asking for rows, and it stops training. Raises ValueError for prompts that are empty or too long, at once.
         """
+        self._read(prompts)
+        return self._iterations(prompts, steps)
+
+    def _iterations(self, prompts: Sequence[Any], steps: int) -> Iterator[Row]:
         for _ in range(steps):
             count = self.sampling.batch // self.sampling.per_prompt
             drawn = torch.randint(len(prompts), (count,), generator=self.generator, device=self.device)
@@ -144,13 +148,13 @@ class RLHF:
         Raises ValueError for prompts that are empty or too long, and for an answer of the reward that cannot be used;
         then, and where the reward itself raises, nothing was updated.
         """
-        tally = Tally()
+        means = Means()
         repeated = [prompt for prompt in prompts for _ in range(self.sampling.per_prompt)]
         made = self._complete(repeated, self.generator)
-        score = self._judge(repeated, made, tally)
-        self._improve(self._credited(made, score, tally), tally)
+        score = self._judge(repeated, made, means)
+        self._improve(self._credited(made, score, means), means)
         self.steps += 1
-        return self._noted(tally)
+        return self._noted(means)
 
     def sample(self, prompts: Sequence[Any], seed: int = 0) -> list[Sample]:
         """What the policy says now to each prompt, and its reward; training goes on as if nobody had asked."""
@@ -160,7 +164,8 @@ class RLHF:
 
     # completing and judging
 
-    def _complete(self, prompts: Sequence[Any], generator: torch.Generator) -> Completions:
+    def _read(self, prompts: Sequence[Any]) -> list[Any]:
+        """The token ids of each prompt. Raises ValueError for one that is empty, or leaves no room to complete it."""
         ids = [self.tokenizer.encode(one) if self.tokenizer and isinstance(one, str) else one for one in prompts]
         context = getattr(getattr(self.model, "config", None), "max_position_embeddings", None)
         for at, one in enumerate(ids):
@@ -171,7 +176,10 @@ class RLHF:
                     f"prompt {at} has {len(one)} tokens; with {self.sampling.length} more that is beyond the model's "
                     f"context of {context}: shorten the prompt or Sampling(length=...)"
                 )
-        tokens, mask = pad_left(ids, self.device)
+        return ids
+
+    def _complete(self, prompts: Sequence[Any], generator: torch.Generator) -> Completions:
+        tokens, mask = pad_left(self._read(prompts), self.device)
         return complete(self.model, tokens, mask, self.sampling.length, self.sampling.temperature, self.eos, generator)
 
     def _said(self, made: Completions) -> list[Any]:
@@ -180,7 +188,7 @@ class RLHF:
             return ids
         return [self.tokenizer.decode(row[: len(row) - end]) for row, end in zip(ids, made.ended.tolist(), strict=True)]
 
-    def _judge(self, prompts: list[Any], made: Completions, tally: Tally) -> Tensor:
+    def _judge(self, prompts: list[Any], made: Completions, means: Means) -> Tensor:
         ids = made.ids()
         reward = judged(self.reward, prompts, self._said(made), ids).to(self.device)
         score = reward - self.sampling.missing_eos * ~made.ended
@@ -191,22 +199,22 @@ class RLHF:
             ("no_eos", (~made.ended).float()),
             ("duplicates", duplicated(ids)),
         ):
-            tally.add(name, values)
+            means.add(name, values)
         return score
 
     # crediting
 
     @torch.no_grad()
-    def _credited(self, made: Completions, score: Tensor, tally: Tally) -> Batch:
+    def _credited(self, made: Completions, score: Tensor, means: Means) -> Batch:
         """The batch of an update: scored by the policy that made it and by the reference, advantages and all."""
         real = made.real
         old, value, spread = self._scan(self.policy, made, _heard)
         with self.reference.opened() as model:
             (ref,) = self._scan(lambda *given: logprobs(model, *given), made, lambda one: (one.log_prob,))
         for form, name in (("k1", "kl"), ("k3", "kl_k3")):
-            tally.add(name, (kl(old, ref, form) * real).sum(1))
-        tally.add("entropy", spread, real)
-        tally.add("sampling_ratio", (old - made.log_prob).exp().sub(1).abs(), real)
+            means.add(name, (kl(old, ref, form) * real).sum(1))
+        means.add("entropy", spread, real)
+        means.add("sampling_ratio", (old - made.log_prob).exp().sub(1).abs(), real)
         price = self.beta * kl(old, ref, "k1") if self.penalty.form == "k1" else torch.zeros_like(old)
         rewards = token_rewards(score, price, real)
         advantage, returns = (
@@ -237,15 +245,15 @@ class RLHF:
 
     # improving
 
-    def _improve(self, batch: Batch, tally: Tally) -> None:
+    def _improve(self, batch: Batch, means: Means) -> None:
         count = len(batch.tokens)
         size = self.update.minibatch or count
         for epoch in range(self.update.epochs):
             order = torch.randperm(count, generator=self.generator, device=self.device)
             for at, rows in enumerate(order.split(size)):
-                self._descend(batch, rows, tally, first=not epoch and not at)
+                self._descend(batch, rows, means, first=not epoch and not at)
 
-    def _descend(self, batch: Batch, rows: Tensor, tally: Tally, first: bool) -> None:
+    def _descend(self, batch: Batch, rows: Tensor, means: Means, first: bool) -> None:
         """One optimizer step; micro-batches of ``rows`` go through the model, weighed by their shares of the tokens."""
         total = summed(batch.real[rows].sum()) / world()
         chunks = rows.split(self.update.micro_batch or len(rows))
@@ -254,13 +262,13 @@ class RLHF:
             part = batch.at(chunk)
             later = chunk is not chunks[-1]
             with ddp.no_sync() if later and isinstance(ddp, DistributedDataParallel) else nullcontext():
-                (self._loss(part, tally, first) * part.real.sum() / total).backward()
+                (self._loss(part, means, first) * part.real.sum() / total).backward()
         norm = nn.utils.clip_grad_norm_(self._parameters, self.update.clip_norm)
-        tally.add("grad_norm", norm)
+        means.add("grad_norm", norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def _loss(self, part: Batch, tally: Tally, first: bool) -> Tensor:
+    def _loss(self, part: Batch, means: Means, first: bool) -> Tensor:
         """The mean over real tokens of what is descended."""
         length = part.real.shape[1]
         new = self._trained(part.tokens, part.mask, length, self.sampling.temperature)
@@ -274,21 +282,21 @@ class RLHF:
             mask=part.real,
         )
         if first:
-            tally.add("first_ratio", (new.log_prob - part.old).exp().sub(1).abs(), part.real)
-        self._watch(stats, new, part, tally)
+            means.add("first_ratio", (new.log_prob - part.old).exp().sub(1).abs(), part.real)
+        self._watch(stats, new, part, means)
         if new.value is not None:
             clip = self.advantage.critic_clip
             error = value_loss(new.value, part.returns, part.value, clip, part.real)
             loss = loss + self.advantage.critic * error
         return loss + self.beta * self._divergence(new, part) if self.penalty.form != "k1" else loss
 
-    def _watch(self, stats: Stats, new: Scored, part: Batch, tally: Tally) -> None:
-        tally.add("step_kl", stats.kl)
-        tally.add("clip_fraction", stats.clip_low + stats.clip_high)
-        tally.add("ess", stats.ess)
-        tally.peak("ratio_max", stats.ratio_max)
+    def _watch(self, stats: Stats, new: Scored, part: Batch, means: Means) -> None:
+        means.add("step_kl", stats.kl)
+        means.add("clip_fraction", stats.clip_low + stats.clip_high)
+        means.add("ess", stats.ess)
+        means.peak("ratio_max", stats.ratio_max)
         if new.value is not None:
-            tally.add("value_error", (new.value - part.returns).square(), part.real)
+            means.add("value_error", (new.value - part.returns).square(), part.real)
 
     def _divergence(self, new: Scored, part: Batch) -> Tensor:
         if self.penalty.form == "k2":
@@ -302,9 +310,9 @@ class RLHF:
 
     # telling and saving
 
-    def _noted(self, tally: Tally) -> Row:
+    def _noted(self, means: Means) -> Row:
         """The row of this iteration; then the price moves."""
-        row: Row = {"step": self.steps, "beta": self.beta, **tally.numbers()}
+        row: Row = {"step": self.steps, "beta": self.beta, **means.numbers()}
         row["reward_std"] = max(row.pop("reward_square") - row["reward"] ** 2, 0.0) ** 0.5
         if self.price:
             self.price.update(row["kl"])

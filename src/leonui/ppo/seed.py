@@ -48,13 +48,17 @@ def train(place: str, plan: Mapping[str, Any], seed: int) -> None:
             writer.flush()
             if stops:
                 break
+        else:
+            writer.add(evaluation(trainer))
     except FloatingPointError as error:
         writer.add({"event": "failed", "message": str(error)})
-    else:
-        trainer.checkpoint()
-        if not stops:
-            writer.add(evaluation(trainer))
-    writer.close()
+    except Exception as error:  # of the environment, most likely: whole on stderr
+        writer.add({"event": "failed", "message": f"{type(error).__name__}: {error}"})
+        raise
+    finally:
+        writer.close()
+        if trainer.sound():
+            trainer.checkpoint()
     return None
 
 

@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from leonui.schedule import parse
+
+
+def _number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # pyright: ignore[reportArgumentType]
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+# what a setting may be, by how its type is written
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "int": ("a whole number of at least 1", _whole),
+    "float": ("a number", _number),
+    "float | None": ("a number, or null for none", lambda value: value is None or _number(value)),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "str": ("a text", lambda value: isinstance(value, str)),
+    "tuple[int, ...]": (
+        "a list of widths, like [64,64]",
+        lambda value: type(value) is tuple and all(map(_whole, value)),
+    ),
+}
+SHARES = ("gamma", "lam")
+AT_LEAST_0 = ("lr", "entropy", "value")
+ABOVE_0 = ("clip", "value_clip", "max_norm", "target_kl")
+SCHEDULES = ("schedule", "clip_schedule")
 
 
 @dataclass(frozen=True)
@@ -23,15 +52,17 @@ class Collect:
 
 @dataclass(frozen=True)
 class Learn:
-    """How they are learned from: passes, in parts of ``minibatch`` samples, at ``lr``, to 0 where ``annealed``.
+    """How they are learned from: passes, in parts of ``minibatch`` samples, at ``lr``.
 
-    entropy, value: weights of these parts of the loss; optimizer: one of leonui.optim by its name.
+    schedule: what ``lr`` is multiplied by, as leonui.schedule writes it, stretched over the whole run: "linear(1)"
+    falls to 0, "warmup(1) > cosine(9)" rises for a tenth; entropy, value: weights of these parts of the loss;
+    optimizer: one of leonui.optim by its name.
     """
 
     epochs: int = 4
     minibatch: int = 128
     lr: float = 2.5e-4
-    annealed: bool = True
+    schedule: str = "linear(1)"
     entropy: float = 0.01
     value: float = 0.5
     optimizer: str = "Adam"
@@ -39,14 +70,14 @@ class Learn:
 
 @dataclass(frozen=True)
 class Bound:
-    """How far at most: the ratio's range (to 0 where ``clip_annealed``), the critic's, None for none.
+    """How far at most: the ratio's range, times what ``clip_schedule`` says; the critic's, None for none.
 
     max_norm: of the actor's and of the critic's gradient, each; target_kl: nats (k3) beyond 1.5 times which a
     minibatch is not learned from and the update ends; None for no end.
     """
 
     clip: float = 0.2
-    clip_annealed: bool = False
+    clip_schedule: str = "constant"
     value_clip: float | None = None
     max_norm: float = 0.5
     target_kl: float | None = None
@@ -84,9 +115,8 @@ class Settings:
         known, every = self.flat(), self.flat() | dict(numbers)
         if unknown := sorted(set(every) - set(known)):
             raise ValueError(f"PPO has no setting {unknown[0]!r}; it has {', '.join(known)}")
-        for name, value in numbers.items():
-            if isinstance(value, str) != isinstance(known[name], str):
-                raise ValueError(f"{name}={value!r} cannot be; it is {known[name]!r} by default, give another such")
+        if isinstance(every["hidden"], list):
+            every["hidden"] = tuple(every["hidden"])
         parts = {part.name: type(getattr(self, part.name)) for part in fields(self)}
         return Settings(**{name: kind(**{f.name: every[f.name] for f in fields(kind)}) for name, kind in parts.items()})
 
@@ -95,9 +125,9 @@ class Settings:
         return {name: value for part in asdict(self).values() for name, value in part.items()}
 
     def __post_init__(self) -> None:
-        for name in ("envs", "length", "epochs"):
-            if (value := self.flat()[name]) < 1:
-                raise ValueError(f"{name}={value} is below 1")
+        for part in fields(self):
+            for one in fields(getattr(self, part.name)):
+                _check(one.name, str(one.type), getattr(getattr(self, part.name), one.name))
         most = self.collect.envs * self.collect.length
         if not 2 <= self.learn.minibatch <= most:
             raise ValueError(
@@ -108,6 +138,30 @@ class Settings:
             raise ValueError(f"activation={self.network.activation!r} is not known; choose tanh or relu")
 
 
+def _check(name: str, kind: str, value: Any) -> None:
+    """Raises ValueError where a setting is of another kind, or out of its range."""
+    words, fits = KINDS[kind]
+    if not fits(value):
+        raise ValueError(f"{name}={value!r} is not {words}")
+    if name in SHARES and not 0 <= value <= 1:
+        raise ValueError(f"{name}={value} is not from 0 to 1")
+    if name in AT_LEAST_0 and value < 0:
+        raise ValueError(f"{name}={value} is below 0")
+    if name in ABOVE_0 and value is not None and value <= 0:
+        raise ValueError(f"{name}={value} is not above 0")
+    if name in SCHEDULES:
+        _stretchable(name, str(value))
+
+
+def _stretchable(name: str, text: Any) -> None:
+    try:
+        endless = parse(text).endless
+    except ValueError as error:
+        raise ValueError(f"{name}={text!r}: {error}") from error
+    if endless:
+        raise ValueError(f"{name}={text!r} has no end, so it cannot be stretched over a run; give its last piece steps")
+
+
 _MUJOCO = Settings.of(
     envs=1, length=2048, epochs=10, minibatch=64, lr=3e-4, entropy=0.0, normalize=True
 )  # CleanRL, ppo_continuous_action.py
@@ -115,19 +169,27 @@ _MUJOCO = Settings.of(
 # From RL Baselines3 Zoo (hyperparams/ppo.yml) where no other source is named. Departures: no gSDE for Pendulum.
 PRESETS = {
     "CartPole-v1": Settings.of(
-        envs=8, length=32, epochs=20, minibatch=256, lr=1e-3, gamma=0.98, lam=0.8, clip_annealed=True, entropy=0.0
+        envs=8,
+        length=32,
+        epochs=20,
+        minibatch=256,
+        lr=1e-3,
+        gamma=0.98,
+        lam=0.8,
+        clip_schedule="linear(1)",
+        entropy=0.0,
     ),
     "Acrobot-v1": Settings.of(
-        envs=16, length=256, minibatch=64, lr=3e-4, annealed=False, lam=0.94, entropy=0.0, normalize=True
+        envs=16, length=256, minibatch=64, lr=3e-4, schedule="constant", lam=0.94, entropy=0.0, normalize=True
     ),
     "LunarLander-v3": Settings.of(
-        envs=16, length=1024, minibatch=64, lr=3e-4, annealed=False, gamma=0.999, lam=0.98, entropy=0.01
+        envs=16, length=1024, minibatch=64, lr=3e-4, schedule="constant", gamma=0.999, lam=0.98, entropy=0.01
     ),
     "Pendulum-v1": Settings.of(
-        envs=4, length=1024, epochs=10, minibatch=64, lr=1e-3, annealed=False, gamma=0.9, entropy=0.0
+        envs=4, length=1024, epochs=10, minibatch=64, lr=1e-3, schedule="constant", gamma=0.9, entropy=0.0
     ),
     "MountainCar-v0": Settings.of(
-        envs=16, length=16, minibatch=64, lr=3e-4, annealed=False, lam=0.98, entropy=0.0, normalize=True
+        envs=16, length=16, minibatch=64, lr=3e-4, schedule="constant", lam=0.98, entropy=0.0, normalize=True
     ),
     "Hopper-v5": _MUJOCO,
     "HalfCheetah-v5": _MUJOCO,

@@ -26,6 +26,7 @@ from leonui.ppo.settings import Settings, preset
 from leonui.ppo.tally import Tally
 from leonui.ppo.worlds import inputs, make
 from leonui.record import Row
+from leonui.schedule import parse
 
 RECENT = 100  # episodes over which the return is told
 EVERY = 10_000  # steps of each environment between checkpoints: after one, all begin anew, as in a run that resumes
@@ -93,8 +94,8 @@ class PPO:
             if self.updates % between == 0 or not self.stage.begun:
                 self.checkpoint()
                 self.stage.begin(self.seed * 1_000_003 + self.updates)
-            left = 1 - self.steps / total if self.settings.learn.annealed else 1.0
-            row = self._update(self._collect(), left)
+            share = self.steps / total, (self.steps + batch) / total
+            row = self._update(self._collect(), share)
             row["speed"] = (self.steps - before) / (time.perf_counter() - began)
             yield row
         self.checkpoint()
@@ -142,13 +143,14 @@ class PPO:
     def _collect(self) -> Rollout:
         return self.stage.collect(self.actor, self._chance, self.settings.collect.length)
 
-    def _update(self, rollout: Rollout, left: float) -> Row:
-        """Learn from a rollout; ``left`` is the share of the training that is still ahead."""
+    def _update(self, rollout: Rollout, share: tuple[float, float]) -> Row:
+        """Learn from a rollout, which goes from one ``share`` of the training to another."""
         s, seen = self.settings, self._batch(rollout)
-        clip = s.bound.clip * left if s.bound.clip_annealed else s.bound.clip
+        lr = s.learn.lr * parse(s.learn.schedule).along(*share)
+        clip = s.bound.clip * parse(s.bound.clip_schedule).along(*share)
         for one in self.optimizers:
             for group in one.param_groups:
-                group["lr"] = s.learn.lr * left
+                group["lr"] = lr
         tally = Tally(seen, rollout)
         learned = {key: seen[key] for key in LEARNED}
         for part in self._parts(len(seen["old"])):
@@ -156,7 +158,7 @@ class PPO:
                 break
         self.updates += 1
         self._episodes.extend(value for value, _ in rollout.episodes)
-        return self._row(rollout, tally, s.learn.lr * left)
+        return self._row(rollout, tally, lr)
 
     def _parts(self, count: int) -> Iterator[Tensor]:
         """Which samples a step learns from, in each epoch; one alone has no advantage over others."""
@@ -266,6 +268,10 @@ class PPO:
         trainer = cls(envs or state["name"], Settings.of(**state["settings"]), seed=state["seed"], folder=folder)
         trainer.load_state_dict(state)
         return trainer
+
+    def sound(self) -> bool:
+        """Whether all weights are finite."""
+        return all(bool(weight.isfinite().all()) for net in (self.policy, self.critic) for weight in net.parameters())
 
     def checkpoint(self) -> None:
         """Keep the state, where there is a folder and anything to keep."""

@@ -29,7 +29,7 @@ from leonui.words import mark
 TRACKS = ("tuned", "defaults", "auto")
 SHARES = (0.5, 0.5**0.5, 1.0)  # of the script's steps: the lengths of whole trainings
 JUDGED = 32  # batches on which weights are judged where the script does not validate
-OWN = "as it is"
+OWN = "own"  # the optimizer that the script has
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,13 @@ def _add_path(figure: go.Figure, words: Lexicon, path: list[list[Any]]) -> None:
     look = {"line": {"color": _PATH, "width": 2.5}, "marker": {"size": 7, "color": _PATH, "line": _EDGE}}
     tip = {"customdata": told, "hovertemplate": "%{customdata[0]}: %{customdata[1]}<extra></extra>"}
     figure.add_scatter(x=x, y=y, mode="lines+markers", name=words(mark("path")), showlegend=False, **look, **tip)
-    ends = {"symbol": ["circle", "star"], "size": [15, 19], "color": _PATH, "line": {"color": _RIM, "width": 1.5}}
+    ends = {
+        "symbol": ["circle", "star"],
+        "size": [15, 19],
+        "color": _PATH,
+        "opacity": 1,
+        "line": {"color": _RIM, "width": 1.5},
+    }
     both = {"x": [x[0], x[-1]], "y": [y[0], y[-1]], "mode": "markers", "marker": ends, "showlegend": False}
     figure.add_scatter(**both, name=words(mark("start and end")), hoverinfo="skip")
 

@@ -16,31 +16,32 @@ from plotly.offline import get_plotlyjs
 from leonui.report.text import say
 from leonui.words import LANGUAGES
 
-_HERE = Path(__file__).parent
-_NAMES = {"en": "English", "vi": "Tiếng Việt"}
+HERE = Path(__file__).parent
+NAMES = {"en": "English", "vi": "Tiếng Việt"}
 
 
 def render(template: str, lang: str | None = None, **content: Any) -> str:
     """The whole page; every text that comes from outside is escaped, and no script but the page's own two may run."""
-    script = _own("page.js")
+    script = own("page.js")
     return (
-        _environment()
+        environment(HERE)
         .get_template(template)
         .render(
             **content,
             lang=lang if lang in LANGUAGES else "en",
-            languages={code: _NAMES.get(code, code) for code in LANGUAGES},
-            style=_own("page.css"),
+            languages={code: NAMES.get(code, code) for code in LANGUAGES},
+            style=own("page.css"),
             script=script,
-            plotly=_packed_plotly(),
-            policy=_policy(script),
+            plotly=packed_plotly(),
+            policy=policy(script),
         )
     )
 
 
 @cache
-def _environment() -> Environment:
-    loader = FileSystemLoader(_HERE)
+def environment(*folders: Path) -> Environment:
+    """Templates from some folders, the first that has one; ``t`` says a text in every language."""
+    loader = FileSystemLoader(folders)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -48,17 +49,22 @@ def _environment() -> Environment:
     return environment
 
 
-def _own(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8").strip()
+def own(name: str) -> str:
+    """A file of the report's own, as text."""
+    return (HERE / name).read_text(encoding="utf-8").strip()
 
 
 @cache
-def _packed_plotly() -> str:
+def packed_plotly() -> str:
+    """Plotly's script, gzipped, in base64."""
     return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
-def _policy(script: str) -> str:
-    """The page's content security policy: nothing is fetched, and a script that slipped in with a text does not run."""
+def policy(script: str, **more: str) -> str:
+    """The page's content security policy: nothing is fetched, and a script that slipped in with a text does not run.
+
+    ``more``: rules of a page that may do more, by name.
+    """
     scripts = " ".join(
         f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (script, get_plotlyjs())
     )
@@ -67,5 +73,6 @@ def _policy(script: str) -> str:
         "script-src": scripts,
         "style-src": "'unsafe-inline'",
         "img-src": "data: blob:",
+        **more,
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())

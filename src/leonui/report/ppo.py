@@ -66,7 +66,7 @@ def _tiles(result: Result) -> list[dict[str, Any] | None]:
 
 
 def _chart(name: str, curve: Mapping[str, Any]) -> Chart | None:
-    """The mean over seeds, and its interval as a band."""
+    """The mean over seeds, and from the lowest to the highest of them as a band."""
     title, unit, about = _CURVES[name]
     steps, means = curve.get("steps") or [], curve.get("mean") or []
     if len(steps) < 2:
@@ -75,7 +75,7 @@ def _chart(name: str, curve: Mapping[str, Any]) -> Chart | None:
     figure = blank(words(mark("step")), words(unit), hovermode="x unified")
     band = {"mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
     figure.add_scatter(x=steps, y=curve["high"], **band)
-    figure.add_scatter(x=steps, y=curve["low"], fill="tonexty", opacity=0.25, **band)
+    figure.add_scatter(x=steps, y=curve["low"], fill="tonexty", fillcolor="var(--ridge)", **band)
     line = {"color": CLIMB, "width": 2.5}
     figure.add_scatter(
         x=steps, y=means, mode="lines", line=line, name=words(unit), hovertemplate="%{y:.4g}", showlegend=False
@@ -83,5 +83,5 @@ def _chart(name: str, curve: Mapping[str, Any]) -> Chart | None:
     spoken = say(
         mark("{title}: from {first} to {last}."), title=say(title), first=number(means[0]), last=number(means[-1])
     )
-    caption = say(mark("{about} · line: mean over seeds · band: its 95% interval"), about=say(about))
+    caption = say(mark("{about} · line: mean over seeds · band: from the lowest to the highest"), about=say(about))
     return Chart(name, say(title), caption, spoken, figure, words)

@@ -11,7 +11,7 @@ from leonui.report.chart import CLIMB, QUIET, Chart, Lexicon, blank
 from leonui.report.numerals import duration, known, number
 from leonui.report.series import Curve, finite
 from leonui.report.text import Text, join, say
-from leonui.report.told import retold, run, tile
+from leonui.report.told import named, retold, run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
@@ -25,8 +25,14 @@ def content(result: Result, record: Record) -> dict[str, Any]:
         "tiles": [one for one in _tiles(result) if one],
         "samples": [_sample(row) for row in result.get("samples") or []],
         "checks": [retold(told) | {"ok": told.get("ok")} for told in result.get("checks") or [] if told.get("ok")],
+        "notes": result.get("failures") or [],
         "charts": [one for one in (_reward_chart(record), _kl_chart(record, result), _entropy_chart(record)) if one],
+        "settings": named(_flat(result.get("settings") or {})),
     }
+
+
+def _flat(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{group} · {name}": value for group, values in settings.items() for name, value in values.items()}
 
 
 def _ends(result: Result, name: str) -> tuple[Any, Any]:

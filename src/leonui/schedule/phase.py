@@ -77,8 +77,9 @@ class Phase:
         if (self.offset or 0) < 0:
             yield f"offset={self.offset} is before the phase; give one of at least 0"
 
-    def __call__(self, step: float) -> float:
-        offset = abs(self.end) > abs(self.start) if self.offset is None else self.offset
+    def __call__(self, step: float, width: float = 1.0) -> float:
+        """The multiplier at a step that lasts ``width`` steps of the phase."""
+        offset = width * (abs(self.end) > abs(self.start)) if self.offset is None else self.offset
         x = (step + offset) / (self.length or self.steps or 1)
         if self.shape not in _ENDLESS:
             x = min(x, 1.0)
@@ -143,14 +144,23 @@ class Schedule:
         if any(phase.steps is None for phase in self.phases[:-1]):
             raise ValueError("nothing comes after a phase without end; give it steps")
 
-    def __call__(self, step: float) -> float:
+    def __call__(self, step: float, width: float = 1.0) -> float:
         if step < 0:
             raise ValueError(f"step={step} is before the first one, which is 0")
         for phase in self.phases:
             if phase.steps is None or step < phase.steps:
-                return phase(step)
+                return phase(step, width)
             step -= phase.steps
         return self.phases[-1].last
+
+    def along(self, begin: float, end: float) -> float:
+        """The multiplier from the share ``begin`` of a whole run to ``end``, over which the schedule is stretched.
+
+        >>> climb = Schedule((Phase(1, 0.0, 1.0), Phase(9, 1.0, 0.0)))
+        >>> [round(climb.along(at / 20, (at + 1) / 20), 3) for at in (0, 1, 2, 11)]
+        [0.5, 1.0, 1.0, 0.5]
+        """
+        return self(begin * self.steps, (end - begin) * self.steps)
 
     def __str__(self) -> str:
         return " > ".join(map(str, self.phases))

@@ -55,14 +55,19 @@ def show_rlhf(result: dict[str, Any], lang: str) -> None:
         colour = "green" if reward["after"] > reward["before"] and not result["findings"] else "yellow"
         words = HELD if result["target"] else GAINED
         console.print(f"[bold {colour}]{say(words, **reward, kl=result['kl']['after'], target=result['target'])}[/]")
+    for failure in result["failures"]:
+        console.print(f"[red]✖ {escape(failure)}[/]", soft_wrap=True)
     for finding in result["findings"]:
         said = say(finding["template"], **finding["evidence"])
         console.print(f"[red]✖ {finding['code']} {said}[/]", soft_wrap=True)
         console.print(f"  {say(finding['fix_template'], **finding['evidence'])}", soft_wrap=True)
+        console.print(f"  [dim]leonui explain {finding['code']}[/]")
     for check in result["checks"]:
         if check["ok"]:
             console.print(f"[green]✔[/] {say(check['template'], **check['evidence'])}")
-    console.print(_samples(result["samples"], lang))
+    if result["samples"]:
+        console.print(_samples(result["samples"], lang))
+    console.print(say(mark("Weights: {weights}"), weights=result["weights"]), soft_wrap=True)
     if result.get("report"):
         console.print(say(REPORT, report=result["report"]), soft_wrap=True)
 

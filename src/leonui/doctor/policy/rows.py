@@ -32,6 +32,12 @@ def sustained(bad: Sequence[bool]) -> int | None:
     return next((at for at in starts if all(bad[at : at + SUSTAINED])), None)
 
 
+def over(record: Record, name: str, limit: float) -> tuple[list[float], int | None]:
+    """The numbers of a name, and the row at which enough in a row begin to be above a limit."""
+    values = record.column(name)
+    return values, sustained([value > limit for value in values])
+
+
 def settled(values: Sequence[float]) -> list[float]:
     """The values without the beginning of the run; none where too few are left to judge by."""
     rest = list(values[math.ceil(BEGINS * len(values)) :])
