@@ -15,6 +15,19 @@ test: $(READY) lint       ## set up everything, then run all tests
 proofs: $(READY)          ## the tests that take long: searches of several spaces, a search over two processes
 	$(BIN)/python -m pytest -n auto -m slow
 
+test-integrations:        ## every trainer's script, callbacks, notebook, loggers: in an environment of their own
+	test -x .venv-integrations/bin/python || $(PYTHON) -m venv .venv-integrations
+	.venv-integrations/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-integrations/bin/python -m pip install --quiet -c constraints-integrations.txt -e ".[examples]" --group integrations
+	.venv-integrations/bin/python -m pytest -n auto tests/integrations
+
+OLDEST := build/oldest/bin/python
+test-oldest:              ## what leans on torch's own insides, on the oldest torch that is supported
+	test -x $(OLDEST) || $(PYTHON) -m venv build/oldest
+	$(OLDEST) -m pip install --quiet --upgrade "pip>=25.1"
+	$(OLDEST) -m pip install --quiet "torch==2.6.0" -e ".[examples]" --group oldest
+	$(OLDEST) -m pytest -n auto tests/test_intervention.py tests/test_clip.py tests/test_probe.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,6 +63,23 @@ bench: $(READY)           ## the probe's overhead, the speed of a branch and of 
 	$(BIN)/python bench/lab.py
 	$(BIN)/python bench/gpu.py
 
+dist: $(READY)            ## wheel and sdist in dist/; a tag on this commit must be the version's
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dist
+	@version=$$($(BIN)/python -c "import leonui; print(leonui.__version__)"); \
+	for tag in $$(git tag --points-at HEAD 'v*'); do test "$$tag" = "v$$version" || { echo "tag $$tag, version $$version"; exit 1; }; done
+	$(BIN)/python -m build --outdir dist .
+
+test-dist: dist           ## the wheel and the sdist, each installed into an environment that has nothing
+	for made in dist/leonui-*.whl dist/leonui-*.tar.gz; do \
+	  $(PYTHON) -m venv --clear build/clean && \
+	  build/clean/bin/python -m pip install --quiet -c constraints.txt "$$made[examples,search]" && \
+	  (cd build && clean/bin/leonui --version && clean/bin/python -m leonui climb --budget 60 --seeds 1 --runs clean/runs) || exit 1; \
+	done
+
+man: $(READY)             ## manual pages: build/man/leonui.1 and one for each command
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dist
+	$(BIN)/click-man --target build/man leonui
+
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -57,4 +87,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf .venv .leonui build
+	rm -rf .venv .venv-integrations .leonui build dist

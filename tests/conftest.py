@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+collect_ignore = ["integrations"]  # they need the trainers; make test-integrations names the folder
 LEONUI = (sys.executable, "-m", "leonui")
 
 

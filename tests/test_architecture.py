@@ -17,7 +17,7 @@ __main__
 cli
 command
 preview terminal
-climb lab race
+climb lab race integrations
 rate survey
 conformance doctor finder report
 trial.walk

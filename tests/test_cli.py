@@ -1,6 +1,7 @@
 """The command line: light to start, and helpful where it is used wrongly."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -180,3 +181,14 @@ def test_the_bundled_example_is_there():
     from leonui.cli.options import example
 
     assert Path(example()).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"), [("leonui do", {"doctor"}), ("leonui climb --see", {"--seeds"}), ("leonui xyz", set())]
+)
+def test_a_shell_completes(words, offered):
+    asked = {"_LEONUI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60
+    )
+    assert {line.partition(",")[2] for line in done.stdout.split()} == offered

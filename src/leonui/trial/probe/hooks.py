@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch.optim import Optimizer, lr_scheduler
 
 from leonui.trial.probe.compiled import settle, uncompiled
-from leonui.trial.probe.place import places
+from leonui.trial.probe.place import own_place
 
 if TYPE_CHECKING:
     from leonui.trial.probe.probe import Probe
@@ -80,7 +80,7 @@ class Hooks:
         def __init__(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
             settle()
-            self.probe.constructed(optimizer, places(2, 1)[0])
+            self.probe.constructed(optimizer, own_place(2))
 
         return __init__
 
@@ -127,7 +127,7 @@ class Hooks:
     def _construct_schedule(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __init__(scheduler: Any, *args: Any, **kwargs: Any) -> None:
             original(scheduler, *args, **kwargs)
-            self.probe.scheduled(scheduler, places(2, 1)[0])
+            self.probe.scheduled(scheduler, own_place(2))
 
         return __init__
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,16 @@ _LIBRARIES = tuple(
         "<",
     )
 )
+
+
+# what is installed, and not the user's to change: a trainer that is a package stands between the script and the step
+_INSTALLED = tuple({f"{sysconfig.get_path(key)}{os.sep}" for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def own_place(skip: int) -> str:
+    """The nearest place in the stack that is the user's own, as ``file:line``; where none is, the nearest."""
+    near = places(skip + 1, sys.getrecursionlimit())
+    return next((place for place in near if not place.startswith(_INSTALLED)), near[0])
 
 
 def places(skip: int, depth: int) -> list[str]:

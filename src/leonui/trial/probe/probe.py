@@ -27,7 +27,7 @@ from leonui.trial.probe.guard import StopTraining, guarded
 from leonui.trial.probe.ledger import Ledger, record_path
 from leonui.trial.probe.losses import summed
 from leonui.trial.probe.meter import Meter
-from leonui.trial.probe.place import places, raised
+from leonui.trial.probe.place import own_place, places, raised
 from leonui.trial.probe.rewind import Rewind
 from leonui.trial.probe.scaled import Scaled
 from leonui.trial.probe.track import Track
@@ -124,7 +124,7 @@ class Probe:
     def clipped(self, norm: Any, most: float) -> None:
         """Gradients were clipped to ``most``."""
         if self.meter.exam.order.clips(norm, most):
-            self.ledger.event("clip", place=places(4, 1)[0], most=most)
+            self.ledger.event("clip", place=own_place(4), most=most)
 
     @guarded()
     def skipped(self, optimizer: Optimizer) -> None:
@@ -211,7 +211,7 @@ class Probe:
         self._act()
         self.meter.clock.start()
         self.ledger.event(
-            "trailhead", pid=os.getpid(), place=places(4, 1)[0], unforkable=Snapshot.unforkable(),
+            "trailhead", pid=os.getpid(), place=own_place(4), unforkable=Snapshot.unforkable(),
             threads=torch.get_num_threads(), lr=self.crew.base(optimizer),
         )  # fmt: skip
         self._put_weights()

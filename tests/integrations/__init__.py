@@ -1,0 +1,1 @@
+"""Trainers as people use them, by their real packages: make test-integrations."""
