@@ -63,7 +63,8 @@ def test_of_two_weights_every_place_has_its_loss(tmp_path):
 
 
 @needs_fork
-@pytest.mark.parametrize("case", ["net", pytest.param("adam", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["net", "adam"])
 def test_the_curvature_is_that_of_the_dense_hessian(case, tmp_path):
     _, result = surveyed(case, tmp_path, points=0, batches=1)
     torch.manual_seed(0)
