@@ -49,6 +49,11 @@ def test_where_there_is_no_rate_none_is_given(case, statuses, code, tmp_path):
     assert result["status"] in REFUSED
 
 
+def test_a_script_whose_update_is_written_by_hand_is_told_so(tmp_path):
+    script = Path(SCRIPT).with_name("by_hand.py")
+    assert [one["code"] for one in found("", tmp_path, argv=(str(script),))["findings"]] == ["HAND-WRITTEN"]
+
+
 @pytest.mark.parametrize(
     ("case", "peaks"),
     [

@@ -30,7 +30,8 @@ def show_race(result: dict[str, Any], lang: str) -> None:
     if not result["complete"] and not result["findings"]:
         console.print(f"[yellow]{say(UNFINISHED)}[/]")
     for finding in result["findings"]:
-        console.print(f"[red]✖ {escape(headline(finding, lang))}[/]")
+        console.print(f"[red]✖ {escape(headline(finding, lang))}[/]", soft_wrap=True)
+        console.print(f"  {say(finding['fix_template'], **finding['evidence'])}", soft_wrap=True)
     colour, words = VERDICTS[result["verdict"]]
     if not result["findings"]:
         console.print(f"[bold {colour}]{say(words, best=result['best'], tied=', '.join(result['tied']))}[/]")
