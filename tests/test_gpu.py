@@ -54,8 +54,9 @@ with_triton = pytest.mark.skipif(INTERPRETED or not find_spec("triton"), reason=
 
 
 @with_triton
-def test_all_of_it_in_the_interpreter():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+@pytest.mark.parametrize("what", ["adam or finite or groups", pytest.param("", marks=pytest.mark.slow)])
+def test_all_of_it_in_the_interpreter(what):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", what, __file__]
     environment = os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stdout[-5000:]
@@ -370,6 +371,7 @@ for rule, parameter, state, names in (
 """
 
 
+@pytest.mark.slow
 @with_triton
 def test_the_compiler_takes_them_and_loads_four_at_a_time(tmp_path):
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}

@@ -214,7 +214,8 @@ def _run(
 # rows whose kin are run every time; these are run with the proofs
 KIN = {
     "no_such_module", "no_such_function", "no_step", "exits_before", "exits_after", "swallows", "hangs",
-    "endless_steps", "two_stages", "moves_away", "interrupted_in_baseline", "killed_in_baseline",
+    "endless_steps", "endless_time", "ended_in_search", "scaler", "two_stages", "moves_away",
+    "interrupted_in_baseline", "killed_in_baseline",
 }  # fmt: skip
 
 

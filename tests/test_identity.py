@@ -39,7 +39,7 @@ ROWS = {
     "stdlib_transformer": ["--steps", "14"],
     "chance": [],
 }
-LIKE = {"digits_mlp", "cancer_logistic", "diabetes_regression"}  # the others: run with the proofs
+LIKE = {"digits_mlp", "digits_cnn", "cancer_logistic", "diabetes_regression"}  # the others: run with the proofs
 EQUAL = "test_a_watched_run_and_a_branch_equal_the_unwatched_run"
 
 

@@ -196,6 +196,18 @@ class Leaves(Silent):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_race(tmp_path):
+    job = Race(Program("script", SCRIPT, ("plain",)), tmp_path, Plan(("lion",), seeds=1, track="defaults"))
+    with Runner(job.program, tmp_path, workers=2) as runner:
+        job.go(runner, Silent())
+    assert {(row["entrant"], row["share"], row["steps"]) for row in job.journal.rows} == {
+        (name, share, round(share * 60)) for name, share in product((OWN, "lion"), SHARES)
+    }
+    assert standings(job.journal, job.plan)["verdict"] == "one_seed"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_race_that_was_broken_off_goes_on_where_it_was(tmp_path):
     program, plan = Program("script", SCRIPT, ("plain",)), Plan(("lion",), seeds=2, track="defaults")
     with pytest.raises(KeyboardInterrupt), Runner(program, tmp_path, workers=2) as runner:
