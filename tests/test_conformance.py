@@ -645,7 +645,10 @@ class RealPart(Right):
         super().move(p, grad.real.to(p.dtype) if p.is_complex() else grad, group)
 
 
-@pytest.mark.parametrize(("make", "names"), BROKEN, ids=[cls.__name__ for cls, _ in BROKEN])
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [pytest.param(*row, id=row[0].__name__, marks=[pytest.mark.slow] * (at % 2)) for at, row in enumerate(BROKEN)],
+)
 def test_exactly_what_is_broken_fails(make, names):
     report = check_optimizer(make)
     assert set(report.failures) == names, str(report)

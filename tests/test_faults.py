@@ -153,7 +153,9 @@ def test_the_fault_and_only_it_is_found(fault, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("fault", FOUND)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[pytest.mark.slow] * bool(at % 3)) for at, fault in enumerate(FOUND)]
+)
 def test_it_is_told_while_the_loop_runs(fault, tmp_path, capsys):
     with watch(tmp_path) as seen:
         train(fault)

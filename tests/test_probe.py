@@ -383,7 +383,7 @@ def clipped_and_never(optimizer, w, step):
         (clipped_and_never, [2, 3, 4, 5]),
     ],
 )
-@pytest.mark.parametrize("make", [torch.optim.SGD, torch.optim.Adam])
+@pytest.mark.parametrize("make", [torch.optim.SGD, pytest.param(torch.optim.Adam, marks=pytest.mark.slow)])
 def test_stale_gradients_are_flagged_exactly(backward, expected, make, tmp_path):
     w = parameter(1.0, 2.0)
     optimizer = make([w], lr=0.01)
