@@ -329,8 +329,8 @@ def test_autoclip_without_gradients_remembers_nothing():
     assert len(auto.state_dict()["norms"]) == 0 and math.isnan(auto.limit().item())
 
 
-@pytest.mark.parametrize("history", [1, 5, 8, 64, 1000])
-@pytest.mark.parametrize("cut", [0, 5, 64])
+@pytest.mark.parametrize("history", [1, 5, 8, 64, pytest.param(100, marks=pytest.mark.slow), 1000])
+@pytest.mark.parametrize("cut", [0, 5, 64, *(pytest.param(cut, marks=pytest.mark.slow) for cut in (1, 7, 120))])
 def test_a_resumed_history_goes_on_exactly(history, cut):
     sizes = np.abs(np.random.default_rng(1).normal(size=200)).tolist()
     sizes[3], sizes[70] = math.nan, math.inf

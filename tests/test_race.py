@@ -16,7 +16,7 @@ from leonui.finder.guide import Silent
 from leonui.race import Plan, Race, RaceResult
 from leonui.race.protocol import OWN, SHARES, default_rate
 from leonui.race.result import result, standings
-from leonui.race.statistics import holm, paired, profile, reached
+from leonui.race.statistics import holm, paired, reached
 from leonui.record import Record
 from leonui.report import document
 from leonui.trial.program import Program
@@ -87,11 +87,6 @@ def test_holm_is_that_of_the_textbook():
 )
 def test_steps_to_a_target(losses, steps):
     assert reached([100, 200, 400], losses, 1.5) == pytest.approx(steps)
-
-
-def test_a_profile_by_hand():
-    found = profile({"a": [1.0, 4.0, INF], "b": [2.0, 2.0, 3.0]}, points=3)  # tau = 1, 2, 4
-    assert found == {"a": pytest.approx([1 / 3, 2 / 3, 2 / 3]), "b": pytest.approx([2 / 3, 1.0, 1.0])}
 
 
 def journal(ends: dict[str, list[float]], spent: int = 90, shape=(1.3, 1.15, 1.0)) -> Record:

@@ -1,4 +1,4 @@
-"""What paired results over seeds say: an exact bootstrap, Holm's correction, profiles over tasks. Pure functions."""
+"""What paired results over seeds say: an exact bootstrap, Holm's correction, the way to a target. Pure functions."""
 
 from __future__ import annotations
 
@@ -96,22 +96,3 @@ def reached(lengths: Sequence[float], losses: Sequence[float], target: float) ->
             share = 1.0 if math.isinf(high) else (high - target) / (high - low)
             return before * (after / before) ** share
     return math.inf
-
-
-def profile(costs: Mapping[str, Sequence[float]], most: float = 4.0, points: int = 61) -> dict[str, list[float]]:
-    """Of each entrant the share of tasks on which it needs at most tau times what the best one does.
-
-    ``costs`` [tasks] of each entrant, infinite where it did not arrive; tau goes from 1 to ``most`` in equal ratios
-    (Dolan & Moré 2002, equation 2.1).
-
-    >>> profile({"a": [1.0, 4.0], "b": [2.0, 2.0]}, points=3)
-    {'a': [0.5, 1.0, 1.0], 'b': [0.5, 1.0, 1.0]}
-    """
-    best = [min(task) for task in zip(*costs.values(), strict=True)]
-    taus = [most ** (i / (points - 1)) * (1 + 1e-12) for i in range(points)]
-
-    def within(own: Sequence[float], tau: float) -> float:
-        near = [math.isfinite(cost) and cost <= tau * least for cost, least in zip(own, best, strict=True)]
-        return sum(near) / len(near)
-
-    return {name: [within(own, tau) for tau in taus] for name, own in costs.items()}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from leonui.terminal.text import REPORT, UNFINISHED, number, speaker
+from leonui.terminal.text import REPORT, UNFINISHED, number, show_judged, speaker
 from leonui.words import mark, translate
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -54,16 +54,7 @@ def show_ppo(result: dict[str, Any], lang: str) -> None:
         console.print(f"[bold {colour}]{escape(result['program'])}: {say(words, **told)}[/]")
     if curve := [value for value in result["curve"]["mean"] if value is not None]:
         console.print(f"{number(curve[0])} {sparkline(curve, console.encoding)} {number(curve[-1])}")
-    for failure in result["failures"]:
-        console.print(f"[red]✖ {escape(failure)}[/]", soft_wrap=True)
-    for finding in result["findings"]:
-        said = say(finding["template"], **finding["evidence"])
-        console.print(f"[red]✖ {finding['code']} {said}[/]", soft_wrap=True)
-        console.print(f"  {say(finding['fix_template'], **finding['evidence'])}", soft_wrap=True)
-        console.print(f"  [dim]leonui explain {finding['code']}[/]")
-    for check in result["checks"]:
-        if check["ok"]:
-            console.print(f"[green]✔[/] {say(check['template'], **check['evidence'])}")
+    show_judged(console, result, say)
     if not result["complete"]:
         console.print(say(mark("Go on: leonui ppo --resume {run}"), run=result["run"]))
     console.print(say(mark("Watch it: leonui ppo --play {run}"), run=result["run"]))

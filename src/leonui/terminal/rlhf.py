@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from leonui.record import Row
-from leonui.terminal.text import REPORT, UNFINISHED, number, speaker
+from leonui.terminal.text import REPORT, UNFINISHED, number, show_judged, speaker
 from leonui.words import mark, translate
 
 GAINED = mark("Reward {before:.3g} -> {after:.3g}, {kl:.3g} nats from where it began")
@@ -55,16 +55,7 @@ def show_rlhf(result: dict[str, Any], lang: str) -> None:
         colour = "green" if reward["after"] > reward["before"] and not result["findings"] else "yellow"
         words = HELD if result["target"] else GAINED
         console.print(f"[bold {colour}]{say(words, **reward, kl=result['kl']['after'], target=result['target'])}[/]")
-    for failure in result["failures"]:
-        console.print(f"[red]✖ {escape(failure)}[/]", soft_wrap=True)
-    for finding in result["findings"]:
-        said = say(finding["template"], **finding["evidence"])
-        console.print(f"[red]✖ {finding['code']} {said}[/]", soft_wrap=True)
-        console.print(f"  {say(finding['fix_template'], **finding['evidence'])}", soft_wrap=True)
-        console.print(f"  [dim]leonui explain {finding['code']}[/]")
-    for check in result["checks"]:
-        if check["ok"]:
-            console.print(f"[green]✔[/] {say(check['template'], **check['evidence'])}")
+    show_judged(console, result, say)
     if result["samples"]:
         console.print(_samples(result["samples"], lang))
     console.print(say(mark("Weights: {weights}"), weights=result["weights"]), soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -29,6 +29,20 @@ def headline(finding: dict[str, Any], lang: str) -> str:
     """A finding as a compiler would write it."""
     where = f"{place(finding)}: " if finding.get("file") else ""
     return f"{where}{finding['code']} {translate(finding['template'], lang).format(**finding['evidence'])}"
+
+
+def show_judged(console: Console, result: Mapping[str, Any], say: Callable[..., str]) -> None:
+    """Print what failed, what the judges of a training by reward found, and what they found in order."""
+    for failure in result["failures"]:
+        console.print(f"[red]✖ {escape(failure)}[/]", soft_wrap=True)
+    for finding in result["findings"]:
+        said = say(finding["template"], **finding["evidence"])
+        console.print(f"[red]✖ {finding['code']} {said}[/]", soft_wrap=True)
+        console.print(f"  {say(finding['fix_template'], **finding['evidence'])}", soft_wrap=True)
+        console.print(f"  [dim]leonui explain {finding['code']}[/]")
+    for check in result["checks"]:
+        if check["ok"]:
+            console.print(f"[green]✔[/] {say(check['template'], **check['evidence'])}")
 
 
 def place(what: dict[str, Any]) -> str:
