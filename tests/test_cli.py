@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 import leonui
 from leonui import runs
 from leonui.cli import cli
+from leonui.cli.program import divided
 from leonui.cli.scripts import _budget
 
 HEAVY = ("torch", "numpy", "plotly")
@@ -178,7 +179,7 @@ def test_the_place_of_runs_is_an_option(place, monkeypatch):
 
 
 def test_the_bundled_example_is_there():
-    from leonui.cli.options import example
+    from leonui.cli.program import example
 
     assert Path(example()).is_file()
 
@@ -192,3 +193,47 @@ def test_a_shell_completes(words, offered):
         [sys.executable, "-c", MAIN], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60
     )
     assert {line.partition(",")[2] for line in done.stdout.split()} == offered
+
+
+PARSES = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('-o', '--out')\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "behind", "kept", "taken"),
+    [
+        ("", "--json", "--json", ""),  # nothing can be known of an empty script
+        ("train()", "", "", ""),
+        ("train()", "-o sgd -o lion --seeds 3", "", "-o sgd -o lion --seeds 3"),
+        ("train()", "--epochs 3 --json 7", "--epochs 3 7", "--json"),
+        ("train()", "--seeds=3 --unknown", "--unknown", "--seeds=3"),
+        (PARSES, "-o model.pt --json", "-o model.pt", "--json"),
+        (PARSES + "parser.add_argument('--seeds')", "--seeds=3 -o x", "--seeds=3 -o x", ""),
+        ('"""Usage: train.py [--seeds=N]"""', "--seeds 3", "--seeds 3", ""),
+        ("import tyro\ntyro.cli(main)", "--seeds 3 --json", "--seeds 3 --json", ""),
+    ],
+)
+def test_options_behind_a_script_are_leonuis_where_it_does_not_name_them(text, behind, kept, taken, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(text)
+    race = cli.commands["race"]
+    options = {name: option for option in race.params for name in option.opts}
+    assert divided([str(script), *behind.split()], options) == ([str(script), *kept.split()], taken.split())
+
+
+@pytest.mark.parametrize(
+    ("args", "program", "seeds"),
+    [
+        (["train.py", "--seeds", "3"], ("train.py",), 3),
+        (["--seeds", "2", "train.py", "--epochs", "1"], ("train.py", "--epochs", "1"), 2),
+        (["--", "train.py", "--seeds", "3"], ("train.py", "--seeds", "3"), 5),
+        (["-m", "train", "--seeds", "3"], (), 3),
+        ([], (), 5),
+    ],
+)
+def test_where_an_option_may_stand(args, program, seeds, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("train()")
+    params = cli.commands["race"].make_context("race", list(args)).params
+    assert (params["program"], params["seeds"]) == (program, seeds)
+    told = "leonui takes --seeds 3, which train.py does not name; all behind -- is the script's"
+    assert (told in capsys.readouterr().err) == (args[:1] == ["train.py"])

@@ -39,7 +39,8 @@ def cli() -> None:
       leonui climb train.py --epochs 3
       leonui climb -- torchrun --nproc-per-node 2 train.py
 
-    Options of leonui stand before the program. Exit codes: 0 done, 1 failed or found something, 2 wrong use.
+    Options of leonui stand before the program, or behind a script that names none like it; what stands behind a --
+    is the program's alone. Exit codes: 0 done, 1 failed or found something, 2 wrong use.
     """
 
 

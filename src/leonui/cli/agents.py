@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from leonui.cli.options import JSON, LANG, RUNS, example
+from leonui.cli.options import JSON, LANG, RUNS
+from leonui.cli.program import example
 
 
 @click.command()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
 
 from leonui.words import LANGUAGES
 
-PROGRAM = click.argument("program", nargs=-1, type=click.UNPROCESSED)
-MODULE = click.option("-m", "module", metavar="MODULE", help="Run a module: -m package.train args.")
 LANG = click.option(
     "--lang", type=click.Choice(LANGUAGES), help="Language of what is said; default: the environment's."
 )
@@ -32,20 +29,6 @@ START = click.option(
     help="How branches start; auto: the first of these that is possible.",
 )
 RUNS = click.option("--runs", "place", type=click.Path(file_okay=False), help="Where runs live; default .leonui.")
-SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-
-
-def argv(program: tuple[str, ...], module: str | None) -> list[str]:
-    """A program as it would be started."""
-    return ["-m", module, *program] if module else list(program)
-
-
-def example(name: str = "digits_mlp.py") -> str:
-    """The path of a bundled example."""
-    here = Path(__file__).parents[1]
-    places = (here / "examples", here.parents[1] / "examples")
-    script = next(place for place in places if place.is_dir()) / name
-    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
 
 
 def pattern(text: str | None) -> str | None:

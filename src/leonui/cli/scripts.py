@@ -7,12 +7,11 @@ from typing import Any
 
 import click
 
-from leonui.cli.options import GOAL, JSON, LANG, METRIC, MODULE, PROGRAM, RUNS, SETTINGS, START, WORKERS, argv, example
+from leonui.cli.options import GOAL, JSON, LANG, METRIC, RUNS, START, WORKERS
+from leonui.cli.program import argv, example, pointed
 
 
-@click.command(context_settings=SETTINGS)
-@PROGRAM
-@MODULE
+@pointed
 @click.option("--budget", metavar="STEPS|TIME", help="End each training after 500 (steps), 90s or 5m.")
 @click.option(
     "--seeds", type=click.IntRange(1), help="Seeds to compare on; default 3, or 1 where a run takes a minute."
@@ -36,9 +35,7 @@ def climb(ctx: click.Context, program: tuple[str, ...], module: str | None, **op
     ctx.exit(run_climb(argv(program, module) or [example()], **options))
 
 
-@click.command(context_settings=SETTINGS)
-@PROGRAM
-@MODULE
+@pointed
 @click.option("--steps", type=click.IntRange(1), help="How long the whole run is, where that cannot be found out.")
 @click.option("--budget", type=click.IntRange(1), help="Steps that the search may take; default: those of one run.")
 @click.option("--method", type=click.Choice(["branches", "ramp"]), default="branches", help="ramp: the range test.")
@@ -64,9 +61,7 @@ def lr(ctx: click.Context, program: tuple[str, ...], module: str | None, **optio
     ctx.exit(run_lr(argv(program, module) or [example()], **options))
 
 
-@click.command(context_settings=SETTINGS)
-@PROGRAM
-@MODULE
+@pointed
 @click.option("--fix", is_flag=True, help="Show the changes to your file that were seen to help; nothing is written.")
 @click.option(
     "--log", metavar="PATH", help="Read the log of a past run instead: CSV, JSON Lines, TensorBoard, HF Trainer."
@@ -91,9 +86,7 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
     ctx.exit(run_doctor(argv(program, module) or [example()], **options))
 
 
-@click.command(context_settings=SETTINGS)
-@PROGRAM
-@MODULE
+@pointed
 @click.option("-o", "--optimizer", multiple=True, metavar="NAME", help="Let this optimizer race; repeat for more.")
 @click.option("--seeds", type=int, default=5, show_default=True, help="Whole trainings of each, from fresh weights.")
 @click.option(
@@ -126,9 +119,7 @@ def race(ctx: click.Context, program: tuple[str, ...], module: str | None, **opt
     ctx.exit(run_race(argv(program, module) or [example()], **options))
 
 
-@click.command(context_settings=SETTINGS)
-@PROGRAM
-@MODULE
+@pointed
 @click.option(
     "--points", type=click.IntRange(0), help="Places on each side of the grid; default 17; 0: the path alone."
 )
@@ -161,9 +152,7 @@ def explain(ctx: click.Context, code: str | None, lang: str | None) -> None:
     ctx.exit(run_explain(code, lang))
 
 
-@click.command(context_settings=SETTINGS)
-@PROGRAM
-@MODULE
+@pointed
 @RUNS
 @click.pass_context
 def watch(ctx: click.Context, program: tuple[str, ...], module: str | None, place: str | None) -> None:

@@ -1,0 +1,75 @@
+"""The program that a command is pointed at, with its arguments, and which of those are meant for leonui."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+# these make options of a script's own names, so that what it takes is not written in it
+INVENTIVE = r"\b(tyro|fire|HfArgumentParser|simple_parsing|jsonargparse|LightningCLI|typer|hydra|configurator)\b"
+
+
+class Pointed(click.Command):
+    """A command that is pointed at a program; its own options may stand behind a script that does not name them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, those behind the script that are leonui's put before it."""
+        if "--" in args:
+            return super().parse_args(ctx, args)
+        found = self.make_parser(ctx).parse_args(list(args))[0]["program"]
+        program: tuple[str, ...] = (
+            found if isinstance(found, tuple) else ()
+        )  # click has a mark of its own for nothing given
+        before = args[: len(args) - len(program)]
+        kept, taken = divided(program, {name: option for option in self.params for name in option.opts})
+        if taken:
+            said = " ".join(taken)
+            click.echo(
+                f"leonui takes {said}, which {program[0]} does not name; all behind -- is the script's", err=True
+            )
+        return super().parse_args(ctx, [*before, *taken, *kept])
+
+
+def pointed(function: Callable[..., None]) -> Pointed:
+    """Make a command of a function, of which the first two arguments are the program and the module."""
+    program = click.argument("program", nargs=-1, type=click.UNPROCESSED)
+    module = click.option("-m", "module", metavar="MODULE", help="Run a module: -m package.train args.")
+    settings = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+    return click.command(cls=Pointed, context_settings=settings)(program(module(function)))
+
+
+def divided(program: Sequence[str], options: dict[str, click.Parameter]) -> tuple[list[str], list[str]]:
+    """A script with its own arguments, and those behind it that are leonui's: named by these options, not by it."""
+    text = written(program[0]) if program else ""
+    if not text or re.search(INVENTIVE, text):
+        return list(program), []
+    kept, taken, rest = [program[0]], [], list(program[1:])
+    while rest:
+        name, equals, _ = rest[0].partition("=")
+        ours = name in options and not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)
+        count = 2 if ours and not equals and not getattr(options[name], "is_flag", False) else 1
+        (taken if ours else kept).extend(rest[:count])
+        rest = rest[count:]
+    return kept, taken
+
+
+def written(script: str) -> str:
+    """The text of a Python file; nothing of anything else."""
+    path = Path(script)
+    return path.read_text(errors="replace") if path.suffix == ".py" and path.is_file() else ""
+
+
+def argv(program: tuple[str, ...], module: str | None) -> list[str]:
+    """A program as it would be started."""
+    return ["-m", module, *program] if module else list(program)
+
+
+def example(name: str = "digits_mlp.py") -> str:
+    """The path of a bundled example."""
+    here = Path(__file__).parents[1]
+    places = (here / "examples", here.parents[1] / "examples")
+    script = next(place for place in places if place.is_dir()) / name
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
