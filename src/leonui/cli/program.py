@@ -20,16 +20,12 @@ class Pointed(click.Command):
         if "--" in args:
             return super().parse_args(ctx, args)
         found = self.make_parser(ctx).parse_args(list(args))[0]["program"]
-        program: tuple[str, ...] = (
-            found if isinstance(found, tuple) else ()
-        )  # click has a mark of its own for nothing given
+        program = list(found) if isinstance(found, tuple) else []  # click marks in its own way that nothing was given
         before = args[: len(args) - len(program)]
         kept, taken = divided(program, {name: option for option in self.params for name in option.opts})
         if taken:
-            said = " ".join(taken)
-            click.echo(
-                f"leonui takes {said}, which {program[0]} does not name; all behind -- is the script's", err=True
-            )
+            ours, script = " ".join(taken), kept[0]
+            click.echo(f"leonui takes {ours}, which {script} does not name; all behind -- is the script's", err=True)
         return super().parse_args(ctx, [*before, *taken, *kept])
 
 
