@@ -255,6 +255,19 @@ def test_another_optimizer_learns_too():
     assert rows[-1]["return"] > rows[0]["return"] + 0.5
 
 
+@pytest.mark.parametrize("name", ["AdamW", "ScheduleFreeAdamW"])
+def test_a_trained_policy_acts_by_the_averaged_weights(name):
+    trainer = PPO(walks(SPACES["box"]), SMALL.but({"optimizer": name}))
+    trainer.train(16 * 4 * 4)
+    seen, before = np.zeros((1, 2), np.float32), [w.clone() for w in trainer.policy.parameters()]
+    walking = trainer.actor.draw(trainer.observed.scale(seen), None)[0]
+    with trainer.optimizers[0].averaged():
+        averaged = trainer.actor.draw(trainer.observed.scale(seen), None)[0]
+    assert np.array_equal(trainer.act(seen), trainer.actor.fitted(averaged))
+    assert np.array_equal(averaged, walking) == (name == "AdamW")
+    assert all(map(torch.equal, before, trainer.policy.parameters()))
+
+
 @pytest.mark.slow
 def test_cartpole_is_solved():
     trainer = PPO("CartPole-v1", seed=1)

@@ -134,9 +134,13 @@ class PPO:
         return returns.tolist()
 
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """The most probable actions (n, ...) at observations (n, ...), as environments give and take them."""
+        """The most probable actions (n, ...) at observations (n, ...), as environments give and take them.
+
+        They are those of the averaged weights, where the optimizer walks with two (Schedule-Free).
+        """
         rows = np.asarray(observations, dtype=np.float32).reshape(len(observations), -1)
-        return self.actor.fitted(self.actor.draw(self.observed.scale(rows), None)[0])
+        with self.optimizers[0].averaged():
+            return self.actor.fitted(self.actor.draw(self.observed.scale(rows), None)[0])
 
     # one update
 
