@@ -6,29 +6,26 @@ What is done is written into a journal at once, so that a race that was broken o
 from __future__ import annotations
 
 import inspect
-import math
-import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from leonui.finder import Search
 from leonui.finder.guide import Guide
 from leonui.finding import Finding
+from leonui.race.crew import Crew, Here
+from leonui.race.heat import Due, Heat, Tuning
 from leonui.rate import Contender, Job, Wishes
 from leonui.record import Record, Row, Writer
-from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
 from leonui.trial.program import Program
-from leonui.trial.runner import Point, Runner
-from leonui.trial.trial import Trial
+from leonui.trial.recipe import Recipe
+from leonui.trial.runner import Runner
 from leonui.words import mark
 
 TRACKS = ("tuned", "defaults", "auto")
 SHARES = (0.5, 0.5**0.5, 1.0)  # of the script's steps: the lengths of whole trainings
-JUDGED = 32  # batches on which weights are judged where the script does not validate
 OWN = "own"  # the optimizer that the script has
 
 
@@ -80,13 +77,15 @@ def _known(name: str) -> None:
 
 
 class Race:
-    """A race under way; its ``journal`` is the Record of what was done, and can be read at any moment."""
+    """A race under way; its ``journal`` is the Record of what was done, and can be read at any moment.
 
-    def __init__(self, program: Program, folder: Path, plan: Plan):
-        self.program, self.folder, self.plan = program, folder, plan
+    crew: who runs its parts; this machine, one part after the other, where nobody is named.
+    """
+
+    def __init__(self, program: Program, folder: Path, plan: Plan, crew: Crew | None = None):
+        self.program, self.folder, self.plan, self.crew = program, folder, plan, crew
         wishes = Wishes(plan.steps, metric=plan.metric, goal=plan.goal)
         self.job = Job(program, folder, replace(wishes, budget=plan.budget) if plan.budget else wishes)
-        self.judge = Judge(plan.metric, plan.goal)
         self.journal = Record.read(folder / "race.jsonl")
         self.findings: list[Finding] = []
         self.complete = False
@@ -100,12 +99,9 @@ class Race:
             self.findings = self.job.findings
             return
         self._note({"event": "walk", "steps": self.job.steps, "lr": self.job.peaks, "plan": asdict(self.plan)})
-        for name in self.plan.field:
-            if name not in self.rates:
-                self._tune(runner, point, guide, name)
-        runner.release(point)
-        for seed in range(1, self.plan.seeds + 1):
-            self._run(runner, guide, seed)
+        crew = self.crew or Here(runner, guide, point)
+        crew.each([self._tuning(name) for name in self.plan.field if name not in self.rates], self._note)
+        crew.each([heat for heat in map(self._heat, range(1, self.plan.seeds + 1)) if heat.due], self._note)
         self.complete = True
 
     @property
@@ -113,88 +109,39 @@ class Race:
         """What the search of each entrant gave."""
         return {event["entrant"]: event for event in self.journal.named("tuned")}
 
-    @property
-    def validates(self) -> bool:
-        """Whether the script tells by itself how good its weights are: by a metric, or by validation."""
-        return bool(self.plan.metric) or self.job.walk.validation_site is not None
-
     def _note(self, line: Mapping[str, Any]) -> None:
         """Into the journal, and to the disk at once."""
         self.journal.add(dict(line))
         self._writer.add(dict(line))
         self._writer.flush()
 
-    # the rate of each
+    # its parts
 
-    def _tune(self, runner: Runner, point: Point, guide: Guide, name: str) -> None:
-        """Find the rate of an entrant; on the track of defaults it has one."""
-        peak = (self.job.peaks or [1.0])[0]
+    def _tuning(self, name: str) -> Tuning:
+        """The search for an entrant's rate; on the track of defaults it has one."""
+        peak, fixed = (self.job.peaks or [1.0])[0], None
         if self.plan.track == "defaults":
-            scale = 1.0 if name == OWN else default_rate(name) / peak
-            self._note({"event": "tuned", "entrant": name, "scale": scale, "lr": scale * peak, "spent": 0})
-            return
-        search = Search(
-            runner, point, contender(name).recipe(self.job.recipe), self.judge, guide.picture,
-            self.job.wishes.budget, f"tune-{_slug(name)}-", peak,
-        )  # fmt: skip
-        guide.stage(name, search.planned)
-        search.go()
-        told: Row = {"event": "tuned", "entrant": name, "scale": None, "lr": None, "spent": search.spent}
-        if found := search.estimate():
-            interval = [end * peak for end in found.interval]
-            told |= {"scale": found.scale, "lr": found.scale * peak, "interval": interval}
-        self._note(told)
+            fixed = 1.0 if name == OWN else default_rate(name) / peak
+        return Tuning(name, self._recipe(name), self._judge, self.job.wishes.budget, peak, fixed)
 
-    # whole trainings
-
-    def _run(self, runner: Runner, guide: Guide, seed: int) -> None:
+    def _heat(self, seed: int) -> Heat:
         """All that is missing of one seed; who goes first changes with the seed."""
         field = self.plan.field
-        order = field[seed % len(field) :] + field[: seed % len(field)]
         done = {(row["entrant"], row["share"]) for row in self.journal.rows if row["seed"] == seed}
-        due = [name for name in order if self.rates[name]["scale"] and not {(name, one) for one in SHARES} <= done]
-        if not due:
-            return
-        point = runner.trailhead(seed)
-        guide.stage(mark("race"), round(len(due) * sum(SHARES) * self.job.steps))
-        for name in due:
-            shares = [share for share in SHARES if (name, share) not in done]
-            for row in self._trained(runner, point, name, seed, shares):
-                self._note(row)
-        runner.release(point)
+        shares = {name: tuple(share for share in SHARES if (name, share) not in done) for name in field}
+        due = tuple(
+            Due(name, self._recipe(name), self.rates[name]["scale"], shares[name])
+            for name in field[seed % len(field) :] + field[: seed % len(field)]
+            if self.rates[name]["scale"] and shares[name]
+        )
+        return Heat(seed, due, self.job.steps, self._judge, self.job.walk.validation_site)
 
-    def _trained(self, runner: Runner, point: Point, name: str, seed: int, shares: list[float]) -> list[Row]:
-        """Whole trainings of several lengths, from the same weights, and what became of each."""
-        recipe, scale = contender(name).recipe(self.job.recipe), self.rates[name]["scale"]
-        steps = {share: max(1, round(share * self.job.steps)) for share in shares}
-        jobs = {
-            f"{_slug(name)}-{seed}-{steps[share]}": recipe.at(scale, steps[share])
-            & Intervention(stop=steps[share], glide=self.validates)
-            for share in shares
-        }
-        trials = runner.branch(point, jobs, mute=self.plan.metric is None, keep=not self.validates)
-        losses = self._losses(runner, point, trials)
-        return [
-            {"entrant": name, "seed": seed, "share": share, "loss": loss, "judged_by": judged} | cost(trial)
-            for share, trial, (loss, judged) in zip(shares, trials, losses, strict=True)
-        ]
+    def _recipe(self, name: str) -> Recipe:
+        return contender(name).recipe(self.job.recipe)
 
-    def _losses(self, runner: Runner, point: Point, trials: list[Trial]) -> list[tuple[float, str]]:
-        """How good the last weights of each are, lower is better, and by what that was judged."""
-        if self.plan.metric:
-            return [(next(iter(self.judge.read(trial)), math.inf), "metric") for trial in trials]
-        if self.validates:
-            return [(_validation(trial.record, self.job.walk.validation_site), "validation") for trial in trials]
-        batches = min(JUDGED, self.job.steps - 1)
-        jobs = {
-            f"judge-{trial.name}": Intervention(weights=str(trial.weights), stop=0, coast=batches)
-            for trial in trials
-            if trial.weights.exists()
-        }
-        coasted = {trial.name: trial.record.losses("coast") for trial in runner.branch(point, jobs)}
-        for trial in trials:
-            trial.weights.unlink(missing_ok=True)
-        return [(_mean(coasted.get(f"judge-{trial.name}", [])), "training") for trial in trials]
+    @property
+    def _judge(self) -> Judge:
+        return Judge(self.plan.metric, self.plan.goal)
 
 
 def contender(name: str) -> Contender:
@@ -211,24 +158,3 @@ def default_rate(name: str) -> float:
     if not isinstance(rate, int | float):
         raise ValueError(f"{name} has no learning rate of its own; race it on --track tuned")
     return float(rate)
-
-
-def cost(trial: Trial) -> Row:
-    """What a training took: steps, forward and backward passes, seconds by its median step."""
-    rows = [row for row in trial.record.rows if row.get("phase", "train") == "train"]
-    seconds = statistics.median([float(row["seconds"]) for row in rows] or [0.0]) * len(rows)
-    return {"steps": trial.record.steps, "passes": sum(row.get("micro", 1) for row in rows), "seconds": seconds}
-
-
-def _validation(record: Record, site: str | None) -> float:
-    passes = record.validations(site)
-    broke = record.last("end").get("reason") not in (None, "done", "stopped", "budget")
-    return passes[-1][1] if passes and not broke and math.isfinite(passes[-1][1]) else math.inf
-
-
-def _mean(losses: list[float]) -> float:
-    return statistics.fmean(losses) if losses and all(map(math.isfinite, losses)) else math.inf
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name)

@@ -1,0 +1,153 @@
+"""The parts of a race that wait for nobody: the search for one entrant's rate, and the whole trainings of one seed.
+
+A part is plain data, so that another machine can run it; what it yields goes into the journal.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from leonui.finder import Search
+from leonui.finder.guide import Guide
+from leonui.record import Record, Row
+from leonui.trial.intervention import Intervention
+from leonui.trial.judge import Judge
+from leonui.trial.recipe import Recipe
+from leonui.trial.runner import Point, Runner
+from leonui.trial.trial import Trial
+from leonui.words import mark
+
+JUDGED = 32  # batches on which weights are judged where the script does not validate
+
+
+class Part(Protocol):
+    """What a race is made of: ``seed`` is that of its trailhead."""
+
+    @property
+    def seed(self) -> int:
+        """The offset of the run's seeds."""
+        ...
+
+    def lines(self, runner: Runner, point: Point, guide: Guide) -> Iterator[Row]:
+        """Do it; yields the lines of the journal as they are known."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The search for an entrant's rate, with ``budget`` steps; ``fixed``: the factor, where none is searched.
+
+    peak: the learning rate that a factor of 1 stands for.
+    """
+
+    entrant: str
+    recipe: Recipe
+    judge: Judge
+    budget: int
+    peak: float
+    fixed: float | None = None
+    seed: int = 0
+
+    def lines(self, runner: Runner, point: Point, guide: Guide) -> Iterator[Row]:
+        """One line: the factor and the rate, None where none was found, and the steps that it took."""
+        told: Row = {"event": "tuned", "entrant": self.entrant, "scale": self.fixed, "lr": None, "spent": 0}
+        if self.fixed:
+            yield told | {"lr": self.fixed * self.peak}
+            return
+        name = f"tune-{_slug(self.entrant)}-"
+        search = Search(runner, point, self.recipe, self.judge, guide.picture, self.budget, name, self.peak)
+        guide.stage(self.entrant, search.planned)
+        search.go()
+        told["spent"] = search.spent
+        if found := search.estimate():
+            interval = [end * self.peak for end in found.interval]
+            told |= {"scale": found.scale, "lr": found.scale * self.peak, "interval": interval}
+        yield told
+
+
+@dataclass(frozen=True)
+class Due:
+    """The trainings that an entrant owes: at ``scale`` times its rates, of these ``shares`` of the script's steps."""
+
+    entrant: str
+    recipe: Recipe
+    scale: float
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Heat:
+    """The whole trainings of one seed: the same weights and batches for all that are ``due``, in their order."""
+
+    seed: int
+    due: tuple[Due, ...]
+    steps: int
+    judge: Judge
+    validation: str | None
+
+    def lines(self, runner: Runner, point: Point, guide: Guide) -> Iterator[Row]:
+        """A line for each training: its loss, by what it was judged, and what it took."""
+        guide.stage(mark("race"), round(sum(sum(due.shares) for due in self.due) * self.steps))
+        for due in self.due:
+            yield from self._trained(runner, point, due)
+
+    @property
+    def validates(self) -> bool:
+        """Whether the script tells by itself how good its weights are: by a metric, or by validation."""
+        return bool(self.judge.metric) or self.validation is not None
+
+    def _trained(self, runner: Runner, point: Point, due: Due) -> Iterator[Row]:
+        """Whole trainings of several lengths, from the same weights, and what became of each."""
+        steps = {share: max(1, round(share * self.steps)) for share in due.shares}
+        jobs = {
+            f"{_slug(due.entrant)}-{self.seed}-{steps[share]}": due.recipe.at(due.scale, steps[share])
+            & Intervention(stop=steps[share], glide=self.validates)
+            for share in due.shares
+        }
+        trials = runner.branch(point, jobs, mute=self.judge.metric is None, keep=not self.validates)
+        losses = self._losses(runner, point, trials)
+        for share, trial, (loss, judged) in zip(due.shares, trials, losses, strict=True):
+            told: Row = {"entrant": due.entrant, "seed": self.seed, "share": share, "loss": loss, "judged_by": judged}
+            yield told | cost(trial)
+
+    def _losses(self, runner: Runner, point: Point, trials: list[Trial]) -> list[tuple[float, str]]:
+        """How good the last weights of each are, lower is better, and by what that was judged."""
+        if self.judge.metric:
+            return [(next(iter(self.judge.read(trial)), math.inf), "metric") for trial in trials]
+        if self.validates:
+            return [(_validation(trial.record, self.validation), "validation") for trial in trials]
+        batches = min(JUDGED, self.steps - 1)
+        jobs = {
+            f"judge-{trial.name}": Intervention(weights=str(trial.weights), stop=0, coast=batches)
+            for trial in trials
+            if trial.weights.exists()
+        }
+        coasted = {trial.name: trial.record.losses("coast") for trial in runner.branch(point, jobs)}
+        for trial in trials:
+            trial.weights.unlink(missing_ok=True)
+        return [(_mean(coasted.get(f"judge-{trial.name}", [])), "training") for trial in trials]
+
+
+def cost(trial: Trial) -> Row:
+    """What a training took: steps, forward and backward passes, seconds by its median step."""
+    rows = [row for row in trial.record.rows if row.get("phase", "train") == "train"]
+    seconds = statistics.median([float(row["seconds"]) for row in rows] or [0.0]) * len(rows)
+    return {"steps": trial.record.steps, "passes": sum(row.get("micro", 1) for row in rows), "seconds": seconds}
+
+
+def _validation(record: Record, site: str | None) -> float:
+    passes = record.validations(site)
+    broke = record.last("end").get("reason") not in (None, "done", "stopped", "budget")
+    return passes[-1][1] if passes and not broke and math.isfinite(passes[-1][1]) else math.inf
+
+
+def _mean(losses: list[float]) -> float:
+    return statistics.fmean(losses) if losses and all(map(math.isfinite, losses)) else math.inf
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
