@@ -4,22 +4,31 @@ import json
 import math
 import os
 import random
+import re
 import statistics
+import sys
 from itertools import product
 from pathlib import Path
 
+import cloudpickle
 import pytest
 from click.testing import CliRunner
 
+import leonui
 from leonui.cli import cli
 from leonui.finder.guide import Silent
 from leonui.race import Plan, Race, RaceResult
+from leonui.race.cluster import Cluster, different, versions
+from leonui.race.crew import Crew
+from leonui.race.heat import Due, Heat
 from leonui.race.protocol import OWN, SHARES, default_rate
 from leonui.race.result import result, standings
 from leonui.race.statistics import holm, paired, reached
 from leonui.record import Record
 from leonui.report import document
+from leonui.trial.judge import Judge
 from leonui.trial.program import Program
+from leonui.trial.recipe import Recipe
 from leonui.trial.runner import Runner
 from leonui.words import LANGUAGES
 
@@ -222,6 +231,71 @@ def test_a_race_that_was_broken_off_goes_on_where_it_was(tmp_path):
     longest = [row for row in rows if row["share"] == 1.0]
     assert {row["steps"] for row in longest} == {60}
     assert len({row["loss"] for row in longest}) == 4  # other seeds, other weights
+
+
+class Odd(Crew):
+    """Runs the parts last to first, and each in a Runner of its own."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+
+    def each(self, parts, note):
+        for part in reversed([*parts]):
+            with Runner(self.program, self.folder / f"{type(part).__name__}-{part.seed}", workers=1) as runner:
+                for line in part.lines(runner, runner.trailhead(part.seed), Silent()):
+                    note(line)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_who_runs_the_parts_and_in_which_order_changes_nothing(tmp_path):
+    program, plan = Program("script", SCRIPT, ("plain",)), Plan(("lion",), seeds=2, track="defaults")
+    told = []
+    for crew in (None, Odd(program, tmp_path / "odd")):
+        job = Race(program, tmp_path / type(crew).__name__, plan, crew)
+        with Runner(program, job.folder, workers=2) as runner:
+            job.go(runner, Silent())
+        told.append(sorted((row["entrant"], row["seed"], row["share"], row["loss"]) for row in job.journal.rows))
+    assert told[0] == told[1]
+    assert len(told[0]) == 12
+
+
+def test_parts_can_be_sent():
+    part = Heat(3, (Due("lion", Recipe(40), 0.5, (1.0,)),), 40, Judge(), None)
+    assert cloudpickle.loads(cloudpickle.dumps(part)).due[0].entrant == "lion"
+
+
+@pytest.mark.parametrize(
+    ("target", "address", "message"),
+    [
+        (SCRIPT, "ray", "lies outside .*, which is what the nodes get; start leonui in its folder"),
+        ("train.py", "slurm", "on='slurm' is not known; give ray, or ray://host:port"),
+    ],
+)
+def test_what_no_cluster_can_run(target, address, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        Cluster(Program("script", target), address, Silent())
+
+
+def test_without_ray_it_says_what_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=re.escape("pip install 'leonui[cluster]' brings it")):
+        Cluster(Program("script", "train.py"), "ray", Silent()).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({}, ""),
+        ({"torch": "2.6.0"}, f"torch 2.6.0 (here: {versions()['torch']})"),
+        (
+            {"torch": "2.6.0", "leonui": "0.0"},
+            f"torch 2.6.0 (here: {versions()['torch']}), leonui 0.0 (here: {leonui.__version__})",
+        ),
+    ],
+)
+def test_nodes_with_other_versions_are_named(theirs, said):
+    assert different(versions(), versions() | theirs) == said
 
 
 @pytest.mark.slow

@@ -100,6 +100,8 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @click.option("--steps", type=click.IntRange(1), help="How long the whole run is, where that cannot be found out.")
 @click.option("--budget", type=click.IntRange(1), help="Steps that each search may take; default: those of one run.")
 @click.option("--resume", metavar="RUN", help="Go on with a race that was broken off.")
+@click.option("--on", metavar="ray|ray://HOST:PORT", help="Run it on a Ray cluster; default: this machine.")
+@click.option("--gpus", type=click.FloatRange(0), default=0.0, help="The share of a GPU that a part takes there.")
 @METRIC
 @GOAL
 @WORKERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,23 @@ def run_race(argv: list[str], *, lang: str | None, as_json: bool, resume: str | 
     from leonui.race.result import result
 
     lang = lang or language()
-    job = Race(*(_begun(runs.find(resume)) if resume else _planned(argv, options)))
     guide = TerminalGuide(lang, quiet=as_json)
-    drive(job.program, job.folder, guide, lambda runner: job.go(runner, guide), options["workers"], options["start"])
+    job = Race(*(_begun(runs.find(resume)) if resume else _planned(argv, options)))
+    with _crew(job.program, guide, options) as job.crew:
+        drive(
+            job.program, job.folder, guide, lambda runner: job.go(runner, guide), options["workers"], options["start"]
+        )
     tell(job.folder, result(job), lang, as_json, show_race)
     return 0 if job.complete else 1
+
+
+def _crew(program: Program, guide: TerminalGuide, options: dict[str, Any]) -> AbstractContextManager[Any]:
+    """Who runs the race's parts: a cluster where one is named, and else this machine."""
+    if options["on"] is None:
+        return nullcontext()
+    from leonui.race.cluster import Cluster
+
+    return Cluster(program, options["on"], guide, options["gpus"], options["start"])
 
 
 def _planned(argv: list[str], options: dict[str, Any]) -> tuple[Program, Path, Any]:
