@@ -20,7 +20,7 @@ from leonui.finder.guide import Silent
 from leonui.race import Plan, Race, RaceResult
 from leonui.race.cluster import Cluster, different, versions
 from leonui.race.crew import Crew
-from leonui.race.heat import Due, Heat
+from leonui.race.heat import Due, Heat, _validation
 from leonui.race.protocol import OWN, SHARES, default_rate
 from leonui.race.result import result, standings
 from leonui.race.statistics import holm, paired, reached
@@ -262,6 +262,14 @@ def test_who_runs_the_parts_and_in_which_order_changes_nothing(tmp_path):
 def test_parts_can_be_sent():
     part = Heat(3, (Due("lion", Recipe(40), 0.5, (1.0,)),), 40, Judge(), None)
     assert cloudpickle.loads(cloudpickle.dumps(part)).due[0].entrant == "lion"
+
+
+@pytest.mark.parametrize("site", ["/here/train.py:9", "/node/train.py:9"])
+def test_a_validation_is_found_where_the_files_of_a_node_lie_elsewhere(site):
+    record = Record(
+        events=[{"event": "validation", "site": "/node/train.py:9", "step": s, "loss": 2.0 / s} for s in (1, 2)]
+    )
+    assert _validation(record, site) == 1.0
 
 
 @pytest.mark.parametrize(

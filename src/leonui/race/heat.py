@@ -140,7 +140,7 @@ def cost(trial: Trial) -> Row:
 
 
 def _validation(record: Record, site: str | None) -> float:
-    passes = record.validations(site)
+    passes = record.validations(site) or record.validations(record.validation_site)  # a node has files elsewhere
     broke = record.last("end").get("reason") not in (None, "done", "stopped", "budget")
     return passes[-1][1] if passes and not broke and math.isfinite(passes[-1][1]) else math.inf
 
