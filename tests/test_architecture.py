@@ -17,7 +17,7 @@ __main__
 cli
 command
 preview terminal
-climb lab race integrations
+ascent lab race integrations
 rate survey
 conformance doctor finder report
 trial.walk
@@ -53,7 +53,7 @@ KEEPS_HOUSE = (
     "landscape",
     "lab",
     "ppo",
-    "climb",
+    "ascent",
     "race",
     "rate",
     "survey",
@@ -174,7 +174,7 @@ def test_every_step_is_there():
     ("name", "source", "count"),
     [
         ("record", "from leonui.words import translate", 1),
-        ("record", "import leonui.climb", 1),
+        ("record", "import leonui.ascent", 1),
         ("record", "def late():\n    from leonui import cli", 1),
         ("record", "from . import cli", 1),
         ("trial.plan", "from .intervention import Intervention", 0),
@@ -197,7 +197,7 @@ def test_every_step_is_there():
         ("command", "from leonui import __version__, runs", 0),
         ("climb", "from leonui.somewhere import thing", 1),
         ("climb", "import torch, json\nfrom pathlib import Path", 0),
-        ("finder", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from leonui.climb import Climb", 1),
+        ("finder", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from leonui.ascent import Climb", 1),
         ("trial.probe.hooks", "if TYPE_CHECKING:\n    from leonui.trial.probe.probe import Probe", 0),
         ("__init__", "if TYPE_CHECKING:\n    from leonui.trial.live import watch", 0),
         ("__init__", "from leonui.trial.live import watch", 1),
@@ -336,4 +336,4 @@ def test_the_ground_imports_no_torch():
 
 def test_what_starts_trials_imports_no_torch():
     assert heavy("leonui.trial.runner", "leonui.trial.probe", "leonui.command.climb") == set()
-    assert heavy("leonui.climb", "leonui.rate") == {"numpy"}
+    assert heavy("leonui.ascent", "leonui.rate") == {"numpy"}

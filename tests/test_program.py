@@ -1,7 +1,9 @@
 """Words of a command line become a Program, or an error that says what to give instead."""
 
 import shutil
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,46 @@ def test_errors_say_what_and_what_instead(argv, message, tmp_path):
     with pytest.raises(ValueError) as error:
         Program.parse(argv)
     assert str(error.value) == message.format(here=tmp_path)
+
+
+def trains():
+    """A function that another process can import."""
+
+
+def nested(word):
+    def train():
+        print(word, sys.argv[1:])
+
+    return train
+
+
+def unfit():
+    lock = threading.Lock()
+    return lambda: lock
+
+
+def test_a_function_that_can_be_imported_is_named():
+    program = Program.of(trains)
+    assert (program.kind, program.target) == ("function", f"{__name__}:trains")
+
+
+def test_any_other_function_is_kept_with_what_it_uses():
+    program = Program.of(nested("higher"))
+    assert (program.kind, str(program)) == ("function", "train()")
+    done = subprocess.run([*program.command(), "7"], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout == "higher ['7']\n"
+    assert Program.of(nested("higher")) == program != Program.of(nested("lower"))
+
+
+@pytest.mark.parametrize(
+    "given", ["train.py --lr 0.1", ["train.py", "--lr", "0.1"], Program.parse(["-m", "x"]), ("-m", "x")]
+)
+def test_what_a_caller_may_give(given):
+    program = Program.of(given)
+    assert str(program) in ("train.py --lr 0.1", "-m x")
+    assert Program.of(program) is program
+
+
+def test_a_function_that_cannot_be_kept_says_why():
+    with pytest.raises(ValueError, match=r"lambda uses what no other process can have: .*lock.*; make it inside"):
+        Program.of(unfit())

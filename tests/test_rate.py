@@ -1,5 +1,6 @@
 """The search for a learning rate on whole scripts, the odd ones above all: each has a defined answer."""
 
+import html
 import json
 import math
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import leonui
 from leonui.finder.guide import Silent
 from leonui.finder.status import REFUSED
 from leonui.rate import Job, LRFinding, Ramp, Wishes, find_lr
@@ -186,6 +188,29 @@ def test_in_code(tmp_path, monkeypatch):
     assert f"lr={it.lr:.3g}" in it.patch()
     assert it.plot().data
     assert str(it).startswith(f"lr {it.lr:.3g} (80%")
+
+
+def test_a_function_of_this_process_climbs(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+
+    def train():
+        torch.manual_seed(0)
+        weight = torch.nn.Parameter(torch.zeros(5))
+        optimizer = torch.optim.SGD([weight], lr=1e-3)
+        for _ in range(60):
+            x = torch.randn(16, 5)
+            loss = (x @ (weight - 1.0)).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    found = leonui.climb(train, seeds=1)
+    assert (str(found.verdict), found.result["program"]) == ("better", "train()")
+    assert found.lr > 1e-3 and found.scale == pytest.approx(found.lr * 1e3)
+    assert found.difference < found.interval[1] < 0 and found.changes
+    assert [trace.name for trace in found.plot().data if trace.showlegend is not False] == ["baseline", "climb"]
+    assert html.escape("The loss on the way") in found._repr_html_()
+    assert repr(found) == f"better: lr {found.lr:.3g}"
 
 
 def test_an_interrupted_search_tells_what_it_knows(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leonui.climb.changes import changes, schedule_code
-from leonui.climb.verdict import LEVEL, Measured, Pair, compare, finite_or_none, student
+from leonui.ascent.changes import changes, schedule_code
+from leonui.ascent.verdict import LEVEL, Measured, Pair, compare, finite_or_none, student
 from leonui.record import Record
 from leonui.runs import shown
 from leonui.schedule import warmup_linear

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from leonui import range_test as range_test
     from leonui import rules as rules
     from leonui import schedule as schedule
+    from leonui.ascent.found import ClimbFinding as ClimbFinding
+    from leonui.command.climb import climb as climb
     from leonui.doctor.diagnosis import Diagnosis as Diagnosis
     from leonui.doctor.live import watch as watch
     from leonui.doctor.visit import diagnose as diagnose
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from leonui.trial.trial import Trial as Trial
 
 _HOMES = {
+    "ClimbFinding": "ascent.found",
     "Diagnosis": "doctor.diagnosis",
     "Finding": "finding",
     "Intervention": "trial.intervention",
@@ -48,6 +51,7 @@ _HOMES = {
     "Runner": "trial.runner",
     "Schedule": "schedule.phase",
     "Trial": "trial.trial",
+    "climb": "command.climb",
     "compare": "race.result",
     "diagnose": "doctor.visit",
     "draw_landscape": "survey.job",
@@ -57,6 +61,7 @@ _HOMES = {
 }
 _ROOMS = ("clip", "landscape", "optim", "ppo", "range_test", "rules", "schedule")
 __all__ = [
+    "ClimbFinding",
     "Diagnosis",
     "Finding",
     "Intervention",
@@ -68,6 +73,7 @@ __all__ = [
     "Runner",
     "Schedule",
     "Trial",
+    "climb",
     "clip",
     "compare",
     "diagnose",

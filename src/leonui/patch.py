@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import linecache
 from pathlib import Path
 
 NAMES = ("lr", "learning_rate", "max_lr")
@@ -14,13 +15,20 @@ def patch(file: str | None, line: int | None, scale: float | None) -> str:
 
     A rate that is a number is replaced; anything else is multiplied.
     """
-    if not file or not line or not scale or not Path(file).is_file():
+    before = _lines(file) if file and line and scale else []
+    if not (before and file and line and scale):
         return ""
-    before = Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
     after = _changed(before, line, scale)
     before, after = ([*lines[:-1]] if lines and not lines[-1] else lines for lines in (before, after))
     diff = [*difflib.unified_diff(before, after, file, file, n=1, lineterm="")] if after else []
     return "\n".join([*diff, ""]) if diff else ""
+
+
+def _lines(file: str) -> list[str]:
+    """The lines of a file, or of a notebook's cell, which lies nowhere else than in its own process."""
+    if Path(file).is_file():
+        return Path(file).read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    return [line.rstrip("\n") for line in linecache.getlines(file)]
 
 
 def _changed(lines: list[str], line: int, scale: float) -> list[str]:

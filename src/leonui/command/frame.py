@@ -65,15 +65,20 @@ def tell(
     folder: Path, result: dict[str, Any], lang: str, as_json: bool, show: Callable[[dict[str, Any], str], None]
 ) -> None:
     """Leave a result and its report in the folder of a run, and say it."""
-    from leonui.report import document_of
-
-    path = folder / "report.html"
-    made = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": machine()}
-    result |= {name: value for name, value in made.items() if name not in result}
-    result |= {"leonui": __version__, "lang": lang, "report": str(path)}
-    runs.write_result(folder, result)
-    path.write_text(document_of(result, folder), encoding="utf-8")
+    result = left(folder, result, lang)
     if as_json:
         sys.stdout.write(encode(result).decode())
     else:
         show(result, lang)
+
+
+def left(folder: Path, result: dict[str, Any], lang: str) -> dict[str, Any]:
+    """A result as it was left with its report in the folder of a run."""
+    from leonui.report import document_of
+
+    path = folder / "report.html"
+    made = {"time": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": machine()}
+    result = made | result | {"leonui": __version__, "lang": lang, "report": str(path)}
+    runs.write_result(folder, result)
+    path.write_text(document_of(result, folder), encoding="utf-8")
+    return result

@@ -11,7 +11,7 @@ from leonui.finding import Check, Finding, Proof
 MOST = 300  # points of a curve in the result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """The ``verdict``, what was found, the checklist, the steps that it took beside those of the script itself.
 
@@ -32,6 +32,10 @@ class Diagnosis:
         if any(finding.verdict != "consistent with" for finding in self.findings):
             return "faults"
         return "unknown" if self.findings or not self.learned else "healthy"
+
+    def __repr__(self) -> str:
+        found = [f"{one.code} ({one.verdict}): {one.say()}; {one.place or 'no place'}" for one in self.findings]
+        return "\n  ".join([f"{self.verdict}: {len(self.checklist)} checks, {self.steps} steps", *found])
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values."""

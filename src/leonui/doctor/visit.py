@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -30,7 +29,7 @@ from leonui.finding import Check, Finding, Proof
 from leonui.record import Record
 from leonui.runs import create, shown
 from leonui.trial.intervention import Intervention, scale, treated
-from leonui.trial.program import Program
+from leonui.trial.program import Given, Program
 from leonui.trial.runner import Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark
@@ -296,16 +295,15 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def diagnose(program: Program | str | list[str], *, start: str = "auto", workers: int = 0) -> Diagnosis:
-    """What is wrong with a program's training: a script with its arguments, ``-m module`` or ``module:function``.
+def diagnose(program: Given, *, start: str = "auto", workers: int = 0) -> Diagnosis:
+    """What is wrong with a program's training: a script with its arguments, ``-m module``, ``module:function``.
 
-    Raises ValueError where there is no such program.
+    Also a function. Raises ValueError where there is no such program.
 
         found = leonui.diagnose("train.py --epochs 3")
         print(found.verdict, [finding.code for finding in found.findings])
     """
-    if not isinstance(program, Program):
-        program = Program.parse(shlex.split(program) if isinstance(program, str) else program)
+    program = Program.of(program)
     visit = Visit(program, create("doctor"))
     with Runner(program, visit.folder, workers=workers, start=start) as runner:
         visit.go(runner)

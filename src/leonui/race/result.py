@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 import time
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from leonui.race.protocol import OWN, SHARES, Plan, Race
 from leonui.race.statistics import LEVEL, Comparison, holm, paired, reached
 from leonui.record import Record, number
 from leonui.runs import create
-from leonui.trial.program import Program
+from leonui.trial.program import Given, Program
 from leonui.trial.runner import Runner
 from leonui.words import mark
 
@@ -58,16 +57,15 @@ class RaceResult:
         return f"RaceResult({self.verdict}: {', '.join(self.tied) or self.best})"
 
 
-def compare(program: Program | str | list[str], *entrants: str, start: str = "auto", **plan: Any) -> RaceResult:
-    """Race optimizers on a program: on a script with its arguments, ``-m module`` or ``module:function``.
+def compare(program: Given, *entrants: str, start: str = "auto", **plan: Any) -> RaceResult:
+    """Race optimizers on a program: on a script with its arguments, ``-m module``, ``module:function`` or a function.
 
     ``plan`` are the fields of Plan: seeds, track, reference, metric ... Raises ValueError for what cannot be raced.
 
         result = leonui.compare("train.py --epochs 3", "adamw", "lion", seeds=5)
         print(result.verdict, result.tied)
     """
-    if not isinstance(program, Program):
-        program = Program.parse(shlex.split(program) if isinstance(program, str) else program)
+    program = Program.of(program)
     job = Race(program, create("race"), Plan(entrants, **plan))
     with Runner(program, job.folder, start=start) as runner:
         job.go(runner, Silent())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leonui.patch import patch
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LRFinding:
     """The learning rate of a program; ``result`` holds everything as plain values, as ``leonui lr --json`` prints it.
 
@@ -20,7 +20,7 @@ class LRFinding:
     (0.3, (0.2, 0.5), 'ok')
     """
 
-    result: dict[str, Any] = field(repr=False)
+    result: dict[str, Any]
 
     @property
     def lr(self) -> float | None:
@@ -77,7 +77,7 @@ class LRFinding:
         """Everything as plain values."""
         return self.result
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         if self.lr is None:
             return f"no learning rate: {self.status}"
         low, high = self.interval or (self.lr, self.lr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from leonui.record import Record
 from leonui.runs import create
 from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
-from leonui.trial.program import Program
+from leonui.trial.program import Given, Program
 from leonui.trial.recipe import Recipe, compressed, seen, warmed
 from leonui.trial.runner import Point, Runner
 from leonui.trial.walk import WALK, walk
@@ -212,8 +211,8 @@ class Job:
 ABOUT = mark("{horizon} steps a run; the search takes about {steps} steps, {seconds:.0f} s")
 
 
-def find_lr(program: Program | str | list[str], *, start: str = "auto", workers: int = 0, **wishes: Any) -> LRFinding:
-    """The learning rate of a program: of a script with its arguments, ``-m module`` or ``module:function``.
+def find_lr(program: Given, *, start: str = "auto", workers: int = 0, **wishes: Any) -> LRFinding:
+    """The learning rate of a program: of a script with its arguments, ``-m module``, ``module:function`` or a function.
 
     ``wishes`` are the fields of Wishes: steps, metric, goal ... Raises ValueError where there is no such program. A run
     that cannot be searched has a status and no rate.
@@ -221,8 +220,7 @@ def find_lr(program: Program | str | list[str], *, start: str = "auto", workers:
         found = leonui.find_lr("train.py --epochs 3")
         print(found.lr, found.interval, found.status)
     """
-    if not isinstance(program, Program):
-        program = Program.parse(shlex.split(program) if isinstance(program, str) else program)
+    program = Program.of(program)
     job = Job(program, create("lr"), Wishes(**wishes))
     with Runner(program, job.folder, workers=workers, start=start) as runner:
         job.go(runner, Silent())

@@ -8,11 +8,12 @@ from typing import Any
 
 from leonui.record import Record
 from leonui.report import climb, doctor, landscape, ppo, race, rate, rlhf, schedule
+from leonui.report.climb import climb_figure as climb_figure
 from leonui.report.landscape import landscape_figure as landscape_figure
 from leonui.report.page import render
 from leonui.report.rate import rate_figure as rate_figure
 
-__all__ = ["PAGES", "document", "document_of", "landscape_figure", "rate_figure"]
+__all__ = ["PAGES", "climb_figure", "document", "document_of", "landscape_figure", "rate_figure"]
 
 PAGES = {
     "climb": climb.content,

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import plotly.graph_objects as go
+
 from leonui.record import Record
 from leonui.report import verdict
 from leonui.report.chart import Chart
 from leonui.report.charts import loss_chart, rate_chart
 from leonui.report.numerals import duration, known, number, pair, rate, signed
-from leonui.report.search import read, search_chart
+from leonui.report.search import plain_figure, read, search_chart
 from leonui.report.text import Text, join, say, verbatim
 from leonui.report.told import place, run, tile
 from leonui.words import mark
 
 Result = Mapping[str, Any]
+TITLE = mark("leonui climb: {program}")
 
 
 def content(result: Result, baseline: Record | None = None, climb: Record | None = None) -> dict[str, Any]:
     """Everything that the template of the page shows, from the result and the Records of the two runs."""
-    return run(result, mark("leonui climb: {program}")) | {
+    return run(result, TITLE) | {
         "pattern": result.get("metric_pattern"),
         "interrupted": result.get("complete") is False and result.get("verdict") is not None,
         "tone": verdict.tone(result),
@@ -34,6 +37,14 @@ def content(result: Result, baseline: Record | None = None, climb: Record | None
         "seeds": [_seed(result, pair) for pair in result.get("pairs") or []],
         "compared": _compared(result),
     }
+
+
+def climb_figure(result: Result, baseline: Record | None, climb: Record | None) -> go.Figure:
+    """The loss of both trainings as a plain Plotly figure, for a notebook, in the result's language."""
+    rates = join([_seed_used(result), _rates_used(result)], " · ")
+    chart = loss_chart({"baseline": baseline or Record(), "climb": climb}, rates)
+    heading = say(TITLE, program=result.get("program") or "")
+    return plain_figure(chart, heading, verdict.sentence(result), result.get("lang"))
 
 
 def _judged(result: Result) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import shutil
 import statistics
 import time
@@ -22,7 +21,7 @@ from leonui.survey.found import LossLandscape
 from leonui.survey.grid import axes, coarse_to_fine
 from leonui.survey.result import result
 from leonui.trial.intervention import Intervention
-from leonui.trial.program import Program
+from leonui.trial.program import Given, Program
 from leonui.trial.runner import Point, Runner
 from leonui.trial.walk import walk
 from leonui.words import mark
@@ -207,10 +206,8 @@ def _parts(all_of_them: Sequence[Any], count: int) -> Iterator[Sequence[Any]]:
     return (all_of_them[at : at + count] for at in range(0, len(all_of_them), count))
 
 
-def draw_landscape(
-    program: Program | str | list[str], *, start: str = "auto", workers: int = 0, **wishes: Any
-) -> LossLandscape:
-    """The path of a program's weights with the loss around it: of a script with its arguments, or ``-m module``.
+def draw_landscape(program: Given, *, start: str = "auto", workers: int = 0, **wishes: Any) -> LossLandscape:
+    """The path of a program's weights with the loss around it: of a script with its arguments, or a function.
 
     ``wishes`` are the fields of Wishes: points, batches, steps. Raises ValueError where there is no such program. A run
     without a path has findings that say why.
@@ -218,8 +215,7 @@ def draw_landscape(
         found = leonui.draw_landscape("train.py --epochs 3", points=21)
         found.plot().show()
     """
-    if not isinstance(program, Program):
-        program = Program.parse(shlex.split(program) if isinstance(program, str) else program)
+    program = Program.of(program)
     survey = Survey(program, create("landscape"), Wishes(**wishes))
     with Runner(program, survey.folder, workers=workers, start=start) as runner:
         survey.go(runner, Silent())

@@ -49,6 +49,14 @@ class TerminalGuide:
         self._going: dict[float, float] = {}
         self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._look)
 
+    @classmethod
+    def where_seen(cls, lang: str) -> TerminalGuide:
+        """One that is quiet unless there is a terminal or a notebook to see it in."""
+        guide = cls(lang)
+        guide.quiet = not (guide._console.is_terminal or guide._console.is_jupyter)
+        guide._progress.disable = guide.quiet
+        return guide
+
     def __enter__(self) -> TerminalGuide:
         if not self._progress.disable:
             self._live.start()
@@ -84,7 +92,7 @@ class TerminalGuide:
         """A new stage begins."""
         self._finish()
         text = translate(name, self.lang)
-        if not self._console.is_terminal and not self.quiet:
+        if self._progress.disable and not self.quiet:
             steps = "" if total is None else translate(mark(", about {total} steps"), self.lang).format(total=total)
             self._console.print(f"{text}{steps} ...", highlight=False)
         self._task = self._progress.add_task(text, total=total, loss="")

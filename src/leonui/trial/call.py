@@ -1,16 +1,25 @@
-"""Runs ``module:function`` as a program: ``python -m leonui.trial.call package.module:function args``."""
+"""Runs a function as a program: ``python -m leonui.trial.call package.module:function args``.
+
+A file that holds a function with all that it uses may stand in place of its name. The other arguments stay in sys.argv.
+"""
 
 import importlib
+import pickle
 import sys
+from pathlib import Path
 
 
 def main() -> None:
-    """Import the module that the first argument names and call its function; the other arguments stay in sys.argv."""
+    """Find the function that the first argument names, and call it."""
     name, _, function = sys.argv.pop(1).partition(":")
-    module = importlib.import_module(name)
-    if not callable(getattr(module, function, None)):
+    if not function:
+        found, places = pickle.loads(Path(name).read_bytes())
+        sys.path += [place for place in places if place not in sys.path]
+    else:
+        found = getattr(importlib.import_module(name), function, None)
+    if not callable(found):
         sys.exit(f"leonui: {name} has no function {function}")
-    getattr(module, function)()
+    found()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shlex
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from leonui import runs
+
+KEPT = ".function"  # how the name of a file ends that holds a function
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,22 @@ class Program:
             return cls("module", rest[0], tuple(rest[1:]))
         return cls(_kind(first), first, tuple(rest))
 
+    @classmethod
+    def of(cls, given: Given) -> Program:
+        """What a caller has: a Program, a command line as text or as its words, or a function without arguments.
+
+        A function that no other process can import (of a notebook, of ``__main__``) is kept with all that it uses.
+        Raises ValueError when there is nothing of that name to run, or the function cannot be kept.
+
+        >>> Program.of("-m json.tool --help").kind
+        'module'
+        """
+        if isinstance(given, Program):
+            return given
+        if callable(given):
+            return cls("function", _imported(given) or _kept(given))
+        return cls.parse(shlex.split(given) if isinstance(given, str) else [*given])
+
     def command(self) -> list[str]:
         """The command line that runs it with this Python."""
         start = {
@@ -47,6 +70,8 @@ class Program:
         return [*start, *self.args]
 
     def __str__(self) -> str:
+        if self.kind == "function" and self.target.endswith(KEPT):
+            return f"{Path(self.target).name.partition('-')[0]}()"
         return " ".join((["-m"] if self.kind == "module" else []) + [self.target, *self.args])
 
 
@@ -70,3 +95,29 @@ def _kind(first: str) -> str:
     if shutil.which(first, path=search_path()):
         return "launcher"
     raise ValueError(f"{first} is neither a file nor a command; give a script, -m module, or module:function")
+
+
+def _imported(function: Callable[[], object]) -> str:
+    """The module:function by which another process finds it; empty where it does not."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    there = module and module != "__main__" and getattr(sys.modules.get(module), name, None) is function
+    return f"{module}:{name}" if there else ""
+
+
+def _kept(function: Callable[[], object]) -> str:
+    """The file that holds a function with what it uses, and where its imports are looked for."""
+    import cloudpickle
+
+    name = getattr(function, "__name__", "function").strip("<>")
+    try:
+        held = cloudpickle.dumps((function, sys.path))
+    except Exception as error:  # whatever an object raises that cannot be pickled
+        told = f"{name} uses what no other process can have: {error}; make it inside the function, or run a script"
+        raise ValueError(told) from error
+    path = runs.home().absolute() / "functions" / f"{name}-{hashlib.sha256(held).hexdigest()[:12]}{KEPT}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(held)
+    return str(path)
+
+
+Given = Program | str | Sequence[str] | Callable[[], object]

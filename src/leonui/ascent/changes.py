@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leonui.climb.regime import warmup as warmup_steps
+from leonui.ascent.regime import warmup as warmup_steps
 from leonui.record import Record
 from leonui.runs import shown
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leonui.climb.changes import changes
-from leonui.climb.regime import WARMUP, recipe
-from leonui.climb.verdict import Measured, Pair, compare, finite_or_none
+from leonui.ascent.changes import changes
+from leonui.ascent.regime import WARMUP, recipe
+from leonui.ascent.verdict import Measured, Pair, compare, finite_or_none
 from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
 from leonui.finder import Search, told
