@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from leonui.cli.options import JSON, LANG, RUNS
+from leonui.cli.options import ALERT, JSON, LANG, RUNS, TO
 from leonui.cli.program import example
 
 
@@ -25,6 +25,8 @@ from leonui.cli.program import example
 )
 @click.option("--resume", metavar="RUN", help="Go on with a run that was broken off; --steps lengthens it.")
 @click.option("--play", metavar="RUN", help="Evaluate the best seed of a run, and film it.")
+@TO
+@ALERT
 @RUNS
 @LANG
 @JSON
@@ -44,6 +46,7 @@ def ppo(ctx: click.Context, environment: str | None, **options: Any) -> None:
 @click.argument("target", required=False, metavar="[FILE|MODULE:FUNCTION]")
 @click.option("--steps", type=click.IntRange(1), default=60, show_default=True, help="Iterations.")
 @click.option("--kl", type=click.FloatRange(0, min_open=True), metavar="NATS", help="The KL of a completion to hold.")
+@ALERT
 @RUNS
 @LANG
 @JSON

@@ -30,6 +30,17 @@ START = click.option(
 )
 RUNS = click.option("--runs", "place", type=click.Path(file_okay=False), help="Where runs live; default .leonui.")
 
+TO = click.option(
+    "--to",
+    "loggers",
+    type=click.Choice(["tensorboard", "wandb", "mlflow", "trackio"]),
+    multiple=True,
+    help="Send each step's numbers there while it runs; may be repeated.",
+)
+ALERT = click.option(
+    "--alert", metavar="COMMAND|URL", help="Tell this at the end: JSON on its stdin, or posted to the address."
+)
+
 
 def pattern(text: str | None) -> str | None:
     """A regular expression with a group. Raises BadParameter where it is none."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from leonui.cli.options import GOAL, JSON, LANG, METRIC, RUNS, START, WORKERS
+from leonui.cli.options import ALERT, GOAL, JSON, LANG, METRIC, RUNS, START, TO, WORKERS
 from leonui.cli.program import argv, example, pointed
 
 
@@ -20,6 +20,8 @@ from leonui.cli.program import argv, example, pointed
 @GOAL
 @WORKERS
 @START
+@TO
+@ALERT
 @RUNS
 @LANG
 @JSON
@@ -46,6 +48,8 @@ def climb(ctx: click.Context, program: tuple[str, ...], module: str | None, **op
 @GOAL
 @WORKERS
 @START
+@TO
+@ALERT
 @RUNS
 @LANG
 @JSON
@@ -68,6 +72,8 @@ def lr(ctx: click.Context, program: tuple[str, ...], module: str | None, **optio
 )
 @WORKERS
 @START
+@TO
+@ALERT
 @RUNS
 @LANG
 @JSON
@@ -82,7 +88,7 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
     if log and (program or module):
         raise click.UsageError("a log and a program are two visits: give --log PATH, or a program")
     if log:
-        ctx.exit(run_log(log, options["lang"], options["as_json"], place=options["place"]))
+        ctx.exit(run_log(log, options["lang"], options["as_json"], place=options["place"], alert=options["alert"]))
     ctx.exit(run_doctor(argv(program, module) or [example()], **options))
 
 
@@ -106,6 +112,8 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @GOAL
 @WORKERS
 @START
+@TO
+@ALERT
 @RUNS
 @LANG
 @JSON
@@ -129,6 +137,8 @@ def race(ctx: click.Context, program: tuple[str, ...], module: str | None, **opt
 @click.option("--steps", type=click.IntRange(1), help="End the watched training after so many.")
 @WORKERS
 @START
+@TO
+@ALERT
 @RUNS
 @LANG
 @JSON
@@ -155,13 +165,14 @@ def explain(ctx: click.Context, code: str | None, lang: str | None) -> None:
 
 
 @pointed
+@TO
 @RUNS
 @click.pass_context
-def watch(ctx: click.Context, program: tuple[str, ...], module: str | None, place: str | None) -> None:
+def watch(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
     """Run a program as it is and leave a Record; its output and its exit code pass through."""
     from leonui.command.watch import run_watch
 
-    ctx.exit(run_watch(argv(program, module), place=place))
+    ctx.exit(run_watch(argv(program, module), **options))
 
 
 def _decay(text: str | None) -> float | str | None:

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from leonui import __version__, runs
+from leonui.command.sending import Sending, begin, sending
 from leonui.machine import machine
 from leonui.record import encode
 from leonui.terminal.guide import TerminalGuide
@@ -20,13 +21,16 @@ from leonui.trial.program import Program
 
 
 def framed(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command its place for runs, and turn what it raises into a message and an exit code."""
+    """Give a command its place for runs, say where it sends to, turn what it raises into a message and an exit code."""
 
     @wraps(command)
-    def run(*args: Any, place: str | None = None, **options: Any) -> int:
+    def run(
+        *args: Any, place: str | None = None, loggers: Sequence[str] = (), alert: str | None = None, **options: Any
+    ) -> int:
         if place:
             os.environ["LEONUI_RUNS"] = place
         try:
+            begin(Sending(loggers, alert))
             return command(*args, **options)
         except ValueError as error:
             return fail(str(error), 2)
@@ -55,10 +59,13 @@ def drive(
 
     stoppable()
     try:
-        with guide, Runner(program, folder, workers=workers or 0, start=start, listener=guide.rows) as runner:
+        listener = sending().listener(folder, guide.rows)
+        with guide, Runner(program, folder, workers=workers or 0, start=start, listener=listener) as runner:
             go(runner)
     except KeyboardInterrupt:
         pass
+    finally:
+        sending().close()
 
 
 def tell(
@@ -81,4 +88,5 @@ def left(folder: Path, result: dict[str, Any], lang: str) -> dict[str, Any]:
     result = made | result | {"leonui": __version__, "lang": lang, "report": str(path)}
     runs.write_result(folder, result)
     path.write_text(document_of(result, folder), encoding="utf-8")
+    sending().end(result)
     return result

@@ -15,6 +15,7 @@ from typing import Any
 
 from leonui import runs
 from leonui.command.frame import framed, stoppable, tell
+from leonui.command.sending import sending
 from leonui.machine import machine
 from leonui.record import Record, Tail, encode
 from leonui.terminal.ppo import show_played, show_ppo, training
@@ -110,7 +111,9 @@ def _seeds(folder: Path, plan: Mapping[str, Any], say: Say) -> None:
                 tails[seed] = Tail(folder / f"seed-{seed}" / "record.jsonl")
             time.sleep(PATIENCE)
             for seed, tail in tails.items():
-                for row in [row for row in tail.new() if "speed" in row][-1:]:
+                rows = [row for row in tail.new() if "speed" in row]
+                sending().rows(folder, f"seed-{seed}", rows)
+                for row in rows[-1:]:
                     say(seed, row)
             going = {seed: process for seed, process in going.items() if process.is_alive()}
     except KeyboardInterrupt:
@@ -119,6 +122,8 @@ def _seeds(folder: Path, plan: Mapping[str, Any], say: Say) -> None:
                 os.kill(process.pid, signal.SIGINT)
         for process in going.values():
             process.join()
+    finally:
+        sending().close()
 
 
 def summary(plan: Mapping[str, Any], records: Mapping[int, Record]) -> dict[str, Any]:
