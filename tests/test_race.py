@@ -21,8 +21,10 @@ from leonui.race import Plan, Race, RaceResult
 from leonui.race.cluster import Cluster, different, versions
 from leonui.race.crew import Crew
 from leonui.race.heat import Due, Heat, _validation
+from leonui.race.profile import profiles
+from leonui.race.profile import share as share_within
 from leonui.race.protocol import OWN, SHARES, default_rate
-from leonui.race.result import result, standings
+from leonui.race.result import CLOCKS, result, standings
 from leonui.race.statistics import holm, paired, reached
 from leonui.record import Record
 from leonui.report import document
@@ -186,6 +188,62 @@ def test_the_page(ends, lang, tmp_path):
     assert "None" not in page.partition("<pre")[0].replace("display: none", "").replace("'none'", "")
     assert ('data-chart="lengths"' in page) == bool(ends)
     assert repr(RaceResult(result(job))).startswith("RaceResult(")
+
+
+def raced(**steps: float | None) -> dict:
+    """What is told of a race in which each needed so many steps to the target."""
+    rows = [{"entrant": name} | dict.fromkeys(CLOCKS, cost) for name, cost in steps.items()]
+    return {"entrants": rows, "program": "train.py", "verdict": "one_seed", "best": OWN, "tied": [], "seeds": 1}
+
+
+@pytest.mark.parametrize(
+    ("races", "scripts", "ratios"),
+    [
+        ([raced(own=100, lion=50), raced(own=100, lion=400)], 2, {"lion": [1, 4], OWN: [2, 1]}),
+        ([raced(own=100, lion=None), raced(own=90, lion=30)], 2, {"lion": [None, 1], OWN: [1, 3]}),
+        ([raced(own=None, lion=None), raced(own=90, lion=30)], 1, {"lion": [1], OWN: [3]}),  # nobody there: no news
+        ([raced(own=100, lion=50), raced(own=100, muon=40)], 2, {OWN: [2, 2.5]}),  # who raced everywhere
+        ([raced(own=None)], 0, {}),
+        ([], 0, {}),
+    ],
+)
+def test_profiles(races, scripts, ratios):
+    told = profiles(races)["steps"]
+    assert (told["scripts"], {name: told["ratios"][name] for name in sorted(ratios)}) == (
+        scripts, {name: ratios[name] for name in sorted(ratios)},
+    )  # fmt: skip
+    assert set(told["ratios"]) == set(ratios)
+
+
+def test_who_is_near_the_cheapest_most_often_comes_first():
+    races = [raced(own=30, lion=10, muon=19), raced(own=10, lion=70, muon=19), raced(own=10, lion=70, muon=19)]
+    told = profiles(races)["steps"]["ratios"]
+    assert [*told] == ["muon", OWN, "lion"]
+    assert [share_within(ratios, 2.0) for ratios in told.values()] == pytest.approx([1.0, 2 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("races", [[raced(own=100, lion=50), raced(own=100, lion=None)], [raced(own=None)], []])
+def test_the_page_of_several(races, lang):
+    told = {"command": "race", "program": "a.py, b.py", "races": races, "profiles": profiles(races), "complete": True}
+    page = document(told | {"lang": lang, "leonui": "0.1.0", "findings": [], "notes": []})
+    assert ('data-chart="profile"' in page) == (len(races) == 2)
+    assert page.count("<td>") >= len(races)
+
+
+@pytest.mark.slow
+def test_several_scripts_race_one_after_the_other_and_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    common = ["--runs", str(tmp_path), "--json"]
+    words = ["race", "-o", "lion", "--seeds", "1", "--track", "defaults", *common, "--also", f"{SCRIPT} plain"]
+    done = CliRunner().invoke(cli, [*words, SCRIPT, "sum"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [Path(race["run"]).name for race in told["races"]] == ["1-rates", "2-rates"]
+    assert told["profiles"]["steps"]["scripts"] >= 1
+    (Path(told["run"]) / "2-rates" / "result.json").unlink()
+    again = json.loads(CliRunner().invoke(cli, ["race", "--resume", told["run"], *common]).stdout)
+    assert again["profiles"] == told["profiles"]
 
 
 class Leaves(Silent):

@@ -11,6 +11,9 @@ import click
 # these make options of a script's own names, so that what it takes is not written in it
 INVENTIVE = r"\b(tyro|fire|HfArgumentParser|simple_parsing|jsonargparse|LightningCLI|typer|hydra|configurator)\b"
 
+# the bundled examples that are scripts of a training
+TRAINS = ("cancer_logistic.py", "diabetes_regression.py", "digits_cnn.py", "digits_mlp.py", "stdlib_transformer.py")
+
 
 class Pointed(click.Command):
     """A command that is pointed at a program; its own options may stand behind a script that does not name them."""

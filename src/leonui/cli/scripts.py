@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 
 import click
 
 from leonui.cli.options import ALERT, GOAL, JSON, LANG, METRIC, RUNS, START, TO, WORKERS
-from leonui.cli.program import argv, example, pointed
+from leonui.cli.program import TRAINS, argv, example, pointed
 
 
 @pointed
@@ -106,6 +107,8 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @click.option("--steps", type=click.IntRange(1), help="How long the whole run is, where that cannot be found out.")
 @click.option("--budget", type=click.IntRange(1), help="Steps that each search may take; default: those of one run.")
 @click.option("--resume", metavar="RUN", help="Go on with a race that was broken off.")
+@click.option("--also", multiple=True, metavar="SCRIPT", help="Race on this script as well; may be repeated.")
+@click.option("--bench", is_flag=True, help="Race on all bundled examples.")
 @click.option("--on", metavar="ray|ray://HOST:PORT", help="Run it on a Ray cluster; default: this machine.")
 @click.option("--gpus", type=click.FloatRange(0), default=0.0, help="The share of a GPU that a part takes there.")
 @METRIC
@@ -118,15 +121,24 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @LANG
 @JSON
 @click.pass_context
-def race(ctx: click.Context, program: tuple[str, ...], module: str | None, **options: Any) -> None:
+def race(
+    ctx: click.Context, program: tuple[str, ...], module: str | None, also: tuple[str, ...], bench: bool, **options: Any
+) -> None:
     """Race optimizers on a script, fairly: tuned alike, fresh seeds, and no winner where chance would do.
 
     \b
       leonui race -o sgd -o momentum -o adamw -o lion -o muon train.py
     """
-    from leonui.command.race import run_race
+    from leonui.command.race import run_race, run_races
 
-    ctx.exit(run_race(argv(program, module) or [example()], **options))
+    given = argv(program, module)
+    fields = [*([given] if given else []), *(shlex.split(script) for script in also)]
+    if bench:
+        fields += [[example(name)] for name in TRAINS]
+    if len(fields) < 2 or options["resume"]:
+        ctx.exit(run_race(fields[0] if fields else [example()], **options))
+    del options["resume"]
+    ctx.exit(run_races(fields, **options))
 
 
 @pointed

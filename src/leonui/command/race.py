@@ -9,28 +9,64 @@ from pathlib import Path
 from typing import Any
 
 from leonui import runs
-from leonui.command.frame import drive, framed, tell
+from leonui.command.frame import drive, framed, left, tell
 from leonui.terminal.guide import TerminalGuide
-from leonui.terminal.race import show_race
+from leonui.terminal.race import show_race, show_races
 from leonui.trial.program import Program
 from leonui.words import language
+
+FIELD = "field.json"  # which races a folder holds, where it holds several
 
 
 @framed
 def run_race(argv: list[str], *, lang: str | None, as_json: bool, resume: str | None, **options: Any) -> int:
-    """Race optimizers; returns the exit code: 0 done, 1 broken off or failed, 2 wrong use."""
+    """Race optimizers on a program; returns the exit code: 0 done, 1 broken off or failed, 2 wrong use."""
+    lang = lang or language()
+    folder = runs.find(resume) if resume else _planned([argv], options)
+    if (folder / FIELD).exists():
+        return _run_field(folder, lang, as_json, options)
+    job, told = _raced(folder, lang, as_json, options)
+    tell(folder, told, lang, as_json, show_race)
+    return 0 if job.complete else 1
+
+
+@framed
+def run_races(argvs: list[list[str]], *, lang: str | None, as_json: bool, **options: Any) -> int:
+    """Race optimizers on several programs, one after the other; exit codes are those of one race."""
+    return _run_field(_planned(argvs, options), lang or language(), as_json, options)
+
+
+def _run_field(folder: Path, lang: str, as_json: bool, options: dict[str, Any]) -> int:
+    """All races of a folder that are not done, and what they say together."""
+    from leonui.race.profile import profiles
+
+    places = [folder / name for name in json.loads((folder / FIELD).read_text())["races"]]
+    for place in places:
+        if not runs.read_result(place).get("complete"):
+            job, told = _raced(place, lang, as_json, options)
+            left(place, told, lang)
+            if not job.complete and not job.findings:
+                break  # Ctrl-C ends all of them
+    told = [result for place in places if (result := runs.read_result(place))]
+    done = len(told) == len(places) and all(one["complete"] for one in told)
+    programs = ", ".join(one["program"] for one in told)
+    result = {"command": "race", "program": programs, "run": str(folder), "complete": done, "races": told}
+    tell(folder, result | {"profiles": profiles(told), "findings": [], "notes": []}, lang, as_json, show_races)
+    return 0 if done else 1
+
+
+def _raced(folder: Path, lang: str, as_json: bool, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The race that is planned in a folder, gone on with, and what it came to."""
     from leonui.race import Race
     from leonui.race.result import result
 
-    lang = lang or language()
     guide = TerminalGuide(lang, quiet=as_json)
-    job = Race(*(_begun(runs.find(resume)) if resume else _planned(argv, options)))
+    job = Race(*_begun(folder))
     with _crew(job.program, guide, options) as job.crew:
         drive(
             job.program, job.folder, guide, lambda runner: job.go(runner, guide), options["workers"], options["start"]
         )
-    tell(job.folder, result(job), lang, as_json, show_race)
-    return 0 if job.complete else 1
+    return job, result(job)
 
 
 def _crew(program: Program, guide: TerminalGuide, options: dict[str, Any]) -> AbstractContextManager[Any]:
@@ -42,16 +78,25 @@ def _crew(program: Program, guide: TerminalGuide, options: dict[str, Any]) -> Ab
     return Cluster(program, options["on"], guide, options["gpus"], options["start"])
 
 
-def _planned(argv: list[str], options: dict[str, Any]) -> tuple[Program, Path, Any]:
-    """A new race; what it is stands in its folder, so that it can go on."""
+def _planned(argvs: list[list[str]], options: dict[str, Any]) -> Path:
+    """The folder of a new race, or of several; what it is stands in it, so that it can go on."""
     from leonui.race import Plan
 
     names = ("seeds", "track", "reference", "steps", "budget", "metric", "goal")
-    given = {name: options[name] for name in names if options[name] is not None}
-    program, plan = Program.parse(argv), Plan(tuple(options["optimizer"]), **given)
+    plan = Plan(tuple(options["optimizer"]), **{name: options[name] for name in names if options[name] is not None})
+    programs = [Program.parse(argv) for argv in argvs]
     folder = runs.create("race")
-    (folder / "plan.json").write_text(json.dumps({"argv": argv, "plan": asdict(plan)}, indent=1))
-    return program, folder, plan
+    places = [folder] if len(argvs) == 1 else [folder / f"{at}-{_stem(one)}" for at, one in enumerate(programs, 1)]
+    for place, argv in zip(places, argvs, strict=True):
+        place.mkdir(exist_ok=True)
+        (place / "plan.json").write_text(json.dumps({"argv": argv, "plan": asdict(plan)}, indent=1))
+    if len(places) > 1:
+        (folder / FIELD).write_text(json.dumps({"races": [place.name for place in places]}, indent=1))
+    return folder
+
+
+def _stem(program: Program) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in Path(program.target).stem)
 
 
 def _begun(folder: Path) -> tuple[Program, Path, Any]:

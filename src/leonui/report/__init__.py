@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leonui.record import Record
-from leonui.report import climb, doctor, landscape, ppo, race, rate, rlhf, schedule
+from leonui.report import climb, doctor, landscape, ppo, race, races, rate, rlhf, schedule
 from leonui.report.climb import climb_figure as climb_figure
 from leonui.report.landscape import landscape_figure as landscape_figure
 from leonui.report.page import render
@@ -24,13 +24,13 @@ PAGES = {
     "ppo": ppo.content,
     "rlhf": rlhf.content,
 }
-_ALONE = {"schedule": schedule.content}  # a page that no run leaves
+_ALSO = {"schedule": schedule.content, "races": races.content}  # no run leaves the one; several races the other
 
 
 def document(result: Mapping[str, Any], *records: Record | None) -> str:
     """The whole report of a run as one HTML document, from the result of its command and the Records that it draws."""
-    command = result["command"]
-    return render(f"{command}.html.j2", lang=result.get("lang"), **(PAGES | _ALONE)[command](result, *records))
+    page = "races" if "races" in result else result["command"]
+    return render(f"{page}.html.j2", lang=result.get("lang"), **(PAGES | _ALSO)[page](result, *records))
 
 
 def document_of(result: Mapping[str, Any], folder: Path) -> str:

@@ -22,6 +22,8 @@ TRACKS = {
     "defaults": mark("each at the rate of its constructor"),
     "auto": mark("each at the rate of its own search, which is counted"),
 }
+PROFILE = mark("On how many of {scripts} scripts the target was reached in at most so many times the fewest steps:")
+FACTORS = (1.0, 1.5, 2.0, 4.0)
 
 
 def show_race(result: dict[str, Any], lang: str) -> None:
@@ -72,3 +74,34 @@ def _behind(row: dict[str, Any]) -> str:
         return ""
     low, high = row["behind_interval"] or (None, None)
     return f"{number(row['behind'])} ({number(low)}..{number(high)})" if low is not None else number(row["behind"])
+
+
+def show_races(result: dict[str, Any], lang: str) -> None:
+    """Print what races on several scripts say: one line a script, and how often each entrant was near the cheapest."""
+    console, say = Console(highlight=False), speaker(lang)
+    if not result["complete"]:
+        console.print(f"[yellow]{say(UNFINISHED)}[/]")
+    for race in result["races"]:
+        colour, words = VERDICTS[race["verdict"]]
+        said = say(words, best=race["best"], tied=", ".join(race["tied"]))
+        console.print(f"[bold]{escape(race['program'])}[/]: [{colour}]{said}[/]", soft_wrap=True)
+    told = result["profiles"]["steps"]
+    if told["ratios"]:
+        console.print(say(PROFILE, scripts=told["scripts"]))
+        console.print(_profile(told["ratios"], lang))
+    if not result["complete"]:
+        console.print(say(mark("Go on: leonui race --resume {run}"), run=result["run"]))
+    console.print(say(REPORT, report=result["report"]), soft_wrap=True)
+
+
+def _profile(ratios: dict[str, list[float | None]], lang: str) -> Table:
+    """The share of scripts on which an entrant needs at most so many times the fewest steps."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(translate(mark("optimizer"), lang))
+    for factor in FACTORS:
+        table.add_column(f"≤ {factor:g}x", justify="right")
+    table.add_column(translate(mark("never"), lang), justify="right")
+    for name, its in ratios.items():
+        shares = [sum(ratio is not None and ratio <= factor for ratio in its) for factor in FACTORS]
+        table.add_row(escape(name), *map(str, shares), str(its.count(None)))
+    return table
