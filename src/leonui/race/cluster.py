@@ -45,7 +45,7 @@ class Cluster:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # leonui sends nothing to anybody
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray will have it, and does not warn
         try:
-            import ray
+            import ray  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ValueError("a race on a cluster needs Ray: pip install 'leonui[cluster]' brings it") from error
         self._ray, client = ray, self.address.startswith("ray://")
@@ -98,7 +98,9 @@ class Cluster:
 
     def _same(self) -> None:
         """Raises ValueError for the first node that would not train as this machine does."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+        from ray.util.scheduling_strategies import (  # pyright: ignore[reportMissingImports]
+            NodeAffinitySchedulingStrategy,
+        )
 
         ours = versions()
         for node in self._nodes():
