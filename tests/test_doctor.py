@@ -79,6 +79,16 @@ CHECKS = {
         {"FINITE": None, "LEARNED": "NOT-LEARNING", "CLEARED": None},
         {"bar": 1.0},
     ),
+    "a beginning that explodes, and an end above the first loss": (
+        record([2.0, 1e9, 1e12, *[5.0] * 17]),
+        {"FINITE": None, "LEARNED": "NOT-LEARNING", "CLEARED": None},
+        {"loss": 5.0, "bar": 2.0},
+    ),
+    "a lucky first batch among losses that vary as much at the end": (
+        record([0.1, 3.0, 2.0, *[1.0, 0.2] * 8, 0.1]),
+        {"FINITE": None, "LEARNED": None, "CLEARED": None},
+        {"bar": 1.7},
+    ),
     "a constant that is not known": (
         record(DOWN, {"constant_loss": "NaN"}),
         {"FINITE": None, "LEARNED": None, "CLEARED": None},

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from leonui.doctor.first import beginning
 from leonui.record import Record, number
 from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
@@ -71,8 +72,8 @@ class Case:
     def bar(self) -> float:
         """What a network loses that has learned nothing: the best constant prediction's loss, else the first losses."""
         constant = number(self.record.last("end").get("constant_loss"))
-        first = [loss for loss in self.record.losses()[:5] if math.isfinite(loss)]
-        return constant if math.isfinite(constant) else statistics.fmean(first) if first else math.nan
+        losses = [loss for loss in self.record.losses() if math.isfinite(loss)]
+        return constant if math.isfinite(constant) else beginning(losses) if losses else math.nan
 
     @property
     def point(self) -> Point:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
+from itertools import takewhile
 
 from leonui.finding import Check, Finding
 from leonui.record import Record, number
 from leonui.words import mark
 
 STALE_SHARE = 0.5  # of all steps; exact at each step, so a single one may be a deliberate exception, half are not
-WINDOW = 0.1  # of the run: its end, and its beginning
+WINDOW = 0.1  # of the run: its end
+FIRST = 3  # losses: its beginning
+EXPLODED = 10.0  # times the first loss, and all of the end
 
 
 def first_checks(record: Record) -> list[Check]:
@@ -35,10 +39,10 @@ def learned(record: Record) -> Check | None:
     losses = [loss for loss in record.losses() if math.isfinite(loss)]
     if len(losses) < 10 or _adversaries(record):
         return None
-    window = max(3, round(WINDOW * len(losses)))
+    window = _window(losses)
     constant = number(record.last("end").get("constant_loss"))
     named = math.isfinite(constant)
-    bar = constant if named else statistics.fmean(losses[:3])
+    bar = constant if named else beginning(losses)
     end = losses[-window:]
     evidence = {"loss": statistics.fmean(end), "bar": bar}
     said = (
@@ -55,6 +59,12 @@ def learned(record: Record) -> Check | None:
     )
     fix = mark("the learning rate, the data or the loss is wrong; the search below shows whether a rate alone helps")
     return Check("LEARNED", said, evidence, Finding("NOT-LEARNING", "is", words, evidence, fix, *_place(record)))
+
+
+def beginning(losses: Sequence[float]) -> float:
+    """The loss before anything was learned: the mean of the first ones, without those of a start that explodes."""
+    calm = EXPLODED * max(map(abs, (losses[0], *losses[-_window(losses) :])))
+    return statistics.fmean(takewhile(lambda loss: loss <= calm, losses[:FIRST]))
 
 
 def cleared(record: Record) -> Check:
@@ -82,6 +92,10 @@ def moved(record: Record) -> Check | None:
     words = mark("no parameter moved in any of the {count} steps that were measured")
     fix = mark("check that the optimizer holds the parameters of the model that is trained, and that its rate is not 0")
     return Check("MOVED", said, evidence, Finding("NOT-MOVING", "is", words, evidence, fix, *_place(record)))
+
+
+def _window(losses: Sequence[float]) -> int:
+    return max(FIRST, round(WINDOW * len(losses)))
 
 
 def _adversaries(record: Record) -> bool:
