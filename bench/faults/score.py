@@ -19,7 +19,7 @@ from peer_codes import CODES, TOOLS, alarms
 from runs import Row
 
 ASSERTED = ("is", "caused by")
-SPLITS = (("development", catalogue.DEVELOP), ("reported", catalogue.REPORT))
+SPLITS = (("development", catalogue.DEVELOP), ("reported", catalogue.REPORT), ("unseen", catalogue.UNSEEN))
 Answer = tuple[Row, list[str]]  # a row, and the codes of what was said of it, the first first
 
 

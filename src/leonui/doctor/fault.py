@@ -9,6 +9,8 @@ from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.trial.intervention import Intervention
 
+COUNTS = 0.1  # the share of what can be gained that a change must gain on the whole run to be the cause
+
 
 @dataclass(frozen=True)
 class About:
@@ -26,9 +28,9 @@ class Fault:
     """A fault that a Record shows: ``look`` reads it, ``repair`` is what mends it in a replay, if anything does.
 
     ``look`` gives None where the Record cannot tell. What it calls "consistent with" is a suspicion where there is a
-    repair: the whole run with it decides, by validation alone where ``by`` says so. The repair may depend on the
-    finding: then it is a function of it. A ``fact`` is told though no replay proves that it harms. ``fixes`` are lines
-    to paste.
+    repair: the whole run with it decides, by validation alone where ``by`` says so; it must gain the share ``counts``.
+    The repair may depend on the finding: then it is a function of it. A ``fact`` is told though no replay proves that
+    it harms. ``fixes`` are lines to paste.
     """
 
     code: str
@@ -36,6 +38,7 @@ class Fault:
     look: Callable[[Record], Check | None]
     repair: Intervention | Callable[[Finding], Intervention] | None = None
     by: str = "any"
+    counts: float = COUNTS
     fact: bool = False
     fixes: tuple[str, ...] = ()
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from leonui.doctor import gain
 from leonui.doctor.case import AS_IT_IS, Case, climbed, ending
-from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicions
+from leonui.doctor.causes import LOWER, Suspicion, dead_layer, rival, sufficient, suspicions
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
 from leonui.doctor.examine import SAME, examined, others
-from leonui.doctor.fault import Fault, place, split
-from leonui.doctor.faults import FAULTS, nonfinite, overfitting
+from leonui.doctor.fault import COUNTS, Fault, place, split
+from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
-from leonui.doctor.gain import COUNTS, compared, proved
+from leonui.doctor.gain import compared, proved
 from leonui.doctor.labels import best_validation, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
@@ -36,7 +36,7 @@ from leonui.words import mark
 
 MOST = 2  # causes that are tried on the whole run
 TASTE = 0.2  # the share that a higher rate must gain: a rate that gains less is low, and not wrong
-LOWER = 0.1  # the rate that is tried where validation is behind and no short training says why
+AS_GOOD = 0.9  # of what a cause gains for which nothing else speaks: a rate that gains so much is the cause
 Found = tuple[Fault, Finding]
 
 
@@ -120,6 +120,9 @@ class Visit:
             self.findings.append(died.finding)
         elif check.finding and not self.findings:
             self.findings.append(check.finding)
+        if told := collapse.FAULT.seen(record):
+            self.checks.append(replace(told, finding=None) if self.findings else told)
+            self.findings += [told.finding] if told.finding and not self.findings else []
 
     # replays
 
@@ -141,9 +144,10 @@ class Visit:
             return
         if not ending(self.case.record) and climbed(self.case.record):
             self._prove_broken(tried)
-        if not unlearned(self.case) and gain.behind(self.case):
+        stuck = unlearned(self.case.record, self.case.bar)
+        if not stuck and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
-        if unlearned(self.case) and fits(self.case):
+        if stuck and fits(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)
@@ -173,7 +177,7 @@ class Visit:
         trial = self.case.whole({fault.code: repair})[fault.code]
         judged = gain.validation if fault.by == "validation" else gain.share
         share = judged(self.case, trial.record)
-        if share < COUNTS:
+        if share < fault.counts:
             return
         self.fixed = compared(self.case.record, trial.record)
         proof = proved(str(repair), self.case.record, trial.record)
@@ -201,16 +205,25 @@ class Visit:
     def _prove(self, found: Suspicion, tried: Panel) -> None:
         """The whole run under the change that would help, beside the run as it is."""
         assert self.case is not None
-        record = self.case.record
-        trial = self.case.whole({found.name: found.change})[found.name]
-        judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
-        share, proof = judged(self.case, trial.record), proved(str(found.change), record, trial.record)
+        after, share = self._gained(found)
         if share < (TASTE if found.code == "LR-LOW" else COUNTS):
             return
-        self.fixed = compared(self.case.record, trial.record)
+        if found.bare and (rate := self._gained(other := rival(self.case, tried)))[1] >= AS_GOOD * share:
+            found, (after, share) = other, rate
+        proof = proved(str(found.change), self.case.record, after)
+        self.fixed = compared(self.case.record, after)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
+
+    def _gained(self, found: Suspicion) -> tuple[Record, float]:
+        """The whole run under a change, and what it gains: nothing, where it still learns nothing that holds."""
+        assert self.case is not None
+        record, bar = self.case.record, self.case.bar
+        after = self.case.whole({found.name: found.change})[found.name].record
+        judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
+        lost = unlearned(record, bar) and unlearned(after, bar)
+        return after, 0.0 if lost else judged(self.case, after)
 
     def _prove_broken(self, tried: Panel) -> None:
         """A run that breaks later than a short training lasts: whole runs at lower rates, until one does not."""

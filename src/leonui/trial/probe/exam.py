@@ -13,6 +13,8 @@ from leonui.trial.probe.modes import Modes
 from leonui.trial.probe.moved import Moved
 from leonui.trial.probe.order import Order
 
+STAGES = 4  # optimizers that take over from others, one after the other: so often all objects are looked through
+
 
 class Exam:
     """All of it for one process; ``summary`` is written when the record ends."""
@@ -25,6 +27,7 @@ class Exam:
         self.moved = Moved(self.anatomy)
         self.look = Look()
         self._begun = False
+        self._stages = 0
 
     def begin(self, optimizer: Optimizer) -> None:
         """The optimizer is about to make the first step; ranks that hold only parts of the weights are not examined."""
@@ -34,6 +37,14 @@ class Exam:
         self.modes.trains()
         self.moved.begin()
         self.moved.look(optimizer)
+
+    def take_over(self, optimizer: Optimizer) -> None:
+        """Another optimizer is about to make its first step: there may be other networks now, and another loss."""
+        self._stages += 1
+        if self._begun and self._stages <= STAGES and self.anatomy.find():
+            self.losses = Losses()
+            self.moved.begin()
+            self.moved.look(optimizer)
 
     def summary(self) -> dict[str, Any]:
         """For the record, by subject."""

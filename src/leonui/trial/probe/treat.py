@@ -95,7 +95,7 @@ class Treatment:
         self._stepped[id(optimizer)] = optimizer
 
     def _meet_networks(self) -> None:
-        call, roots = self._call, {id(root) for root in self._anatomy.roots}
+        call, roots = self._call, self._anatomy.outermost
 
         def met(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if id(module) not in roots:
