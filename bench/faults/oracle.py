@@ -6,9 +6,9 @@
 
 A fault does harm where the held-out loss at the end is worse than the unedited script's: by Welch's t of the
 logarithms (one-sided, p < 0.05; Student's where one seed was run), and by 5% at least; where the fault is in the
-validation, better by as much is harm, too. What diverges counts as ten times the untrained loss. A recipe is admitted where its own rate
-loses at most 15% of the progress that the best of a third of it, itself and thrice it makes, and no run ends above its
-lowest validation loss by more than 10% of its progress.
+validation, better by as much is harm, too. What diverges counts as ten times the untrained loss. A recipe is admitted
+where its own rate loses at most 15% of the progress that the best of a third of it, itself and thrice it makes, and
+no run ends above its lowest validation loss by more than 10% of its progress.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from leonui.doctor.fault import About
+from leonui.doctor.fault import About, split
 from leonui.finding import Finding
 from leonui.trial.trial import Trial
 from leonui.words import mark
@@ -103,6 +103,11 @@ def _no_step(trial: Trial) -> Finding:
     if code:
         words = mark("the script ended with exit code {code} before its first optimizer step: {error}")
         return Finding("NO-STEP", "is", words, evidence, mark("run it alone and mend this first"))
+    if evidence["backwards"] and (made := trial.record.last("optimizer")):
+        words = mark("{name} never makes a step: the script computed {backwards} gradients, and nobody used them")
+        fix = mark("call its step() after backward(), once for each batch")
+        where = split(made.get("place", ""))
+        return Finding("NO-STEP", "is", words, evidence | {"name": made["name"]}, fix, *where, ("optimizer.step()",))
     if evidence["backwards"]:
         words = mark("the script computed {backwards} gradients, but no optimizer of torch made a step")
         fix = mark("leonui acts where an optimizer steps: replace the update written by hand by torch.optim.SGD")

@@ -54,9 +54,24 @@ class Fault:
         return self.repair(finding) if callable(self.repair) else self.repair or Intervention()
 
 
+# which statement a cause that replays have proved is about; all others are about the optimizer's construction
+CONCERNS = {"CLIPPING": "clip", "SCHEDULE": "scheduler", "ACCUMULATION": "trailhead", "EXPLODING": "trailhead"}
+
+
 def place(record: Record, event: str = "optimizer") -> tuple[str | None, int | None]:
-    """File and line of an event of the Record: where the optimizer was made, the first step, the clipping."""
-    return split(record.last(event).get("place", ""))
+    """File and line of an event of the Record: where the optimizer was made, its first step, the clipping."""
+    return split(stepped(record) if event == "trailhead" else record.last(event).get("place", ""))
+
+
+def stepped(record: Record) -> str:
+    """Where the optimizer steps that took over last, as ``file:line``."""
+    return record.last("end").get("stepped") or record.last("trailhead").get("place", "")
+
+
+def concerns(record: Record, code: str) -> tuple[str | None, int | None]:
+    """File and line of the statement that a cause is about."""
+    file, line = place(record, CONCERNS.get(code, "optimizer"))
+    return (file, line) if file else place(record)
 
 
 def split(where: str) -> tuple[str | None, int | None]:

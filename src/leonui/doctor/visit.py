@@ -16,7 +16,7 @@ from leonui.doctor.causes import LOWER, Suspicion, dead_layer, rival, sufficient
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
 from leonui.doctor.examine import SAME, examined, others
-from leonui.doctor.fault import COUNTS, Fault, place, split
+from leonui.doctor.fault import COUNTS, Fault, concerns, split, stepped
 from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import compared, proved
@@ -191,8 +191,9 @@ class Visit:
         assert self.case is not None
         if self.case.runner.start == "rewind":  # each goes on with other data, and a whole run begins anew
             again, before = self.case.begun_anew()
-        else:
-            again, before = self.case.tried({AS_IT_IS: Intervention()})[AS_IT_IS].loss, tried.control.loss
+        else:  # what broke tells nothing
+            name = AS_IT_IS if tried.control.losses else min(tried.outcomes, key=lambda one: tried.outcomes[one].loss)
+            again, before = (one[name].loss for one in (self.case.tried(tried.changes(name)), tried.outcomes))
         apart = abs(again - before) / max(abs(before), 1e-12)
         if math.isfinite(apart) and apart > SAME:
             self.exact = False
@@ -247,7 +248,9 @@ class Visit:
         evidence |= {"clip": found.change.clip or 0.0, "change": found.name} | _state(record)
         verdict = "caused by" if self.exact else "consistent with"
         words = WORDS.get(found.name) or WORDS[found.code]
-        return Finding(found.code, verdict, words.message, evidence, words.fix, *place(record), words.fixes, proof)
+        return Finding(
+            found.code, verdict, words.message, evidence, words.fix, *concerns(record, found.code), words.fixes, proof
+        )
 
     def _prove_overfitting(self, check: Check) -> None:
         assert self.case is not None
@@ -277,7 +280,7 @@ class Visit:
 
     def mended(self) -> str:
         """The changes to the user's file, for all findings that one line mends."""
-        at = self.seen.record.last("trailhead").get("place", "") if self.seen else ""
+        at = stepped(self.seen.record) if self.seen else ""
         changes = "".join(mend(finding, at) for finding in self.findings)
         files = {file for file in (*(finding.file for finding in self.findings), at.rpartition(":")[0]) if file}
         return reduce(lambda text, file: text.replace(file, shown(file)), files, changes)

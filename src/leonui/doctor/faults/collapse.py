@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from leonui.doctor.fault import About, Fault, found, split
 from leonui.doctor.first import learned
 from leonui.finding import Check
-from leonui.record import Record
+from leonui.record import Record, number
 from leonui.words import mark
 
 SAME = 0.01  # of what predictions could differ by; a network that has learned anything is far above
@@ -14,11 +16,12 @@ SAME = 0.01  # of what predictions could differ by; a network that has learned a
 def look(record: Record) -> Check | None:
     """Whether the last predictions differ between samples; said only of a run that has learned nothing."""
     losses, check = record.last("end").get("losses") or {}, learned(record)
-    if "spread" not in losses or check is None:
+    spread = number(losses.get("spread"))
+    if not math.isfinite(spread) or check is None:
         return None
-    evidence = {"spread": losses["spread"], **check.evidence}
+    evidence = {"spread": spread, **check.evidence}
     said = mark("predictions differ between samples: by {spread:.2g} of what they could, at the end")
-    if check.ok or losses["spread"] >= SAME:
+    if check.ok or spread >= SAME:
         return Check("PREDICTIONS", said, evidence)
     words = mark(
         "the network has collapsed: at the end it gives all samples the same answer (they differ by {spread:.1g} of "

@@ -12,6 +12,7 @@ from leonui.trial.probe.losses import Losses
 from leonui.trial.probe.modes import Modes
 from leonui.trial.probe.moved import Moved
 from leonui.trial.probe.order import Order
+from leonui.trial.probe.place import own_place
 
 STAGES = 4  # optimizers that take over from others, one after the other: so often all objects are looked through
 
@@ -28,9 +29,11 @@ class Exam:
         self.look = Look()
         self._begun = False
         self._stages = 0
+        self._stepped = ""
 
     def begin(self, optimizer: Optimizer) -> None:
         """The optimizer is about to make the first step; ranks that hold only parts of the weights are not examined."""
+        self._stepped = own_place(1)
         if not self.anatomy.find():
             return
         self._begun = True
@@ -40,7 +43,7 @@ class Exam:
 
     def take_over(self, optimizer: Optimizer) -> None:
         """Another optimizer is about to make its first step: there may be other networks now, and another loss."""
-        self._stages += 1
+        self._stages, self._stepped = self._stages + 1, own_place(1)
         if self._begun and self._stages <= STAGES and self.anatomy.find():
             self.losses = Losses()
             self.moved.begin()
@@ -51,6 +54,7 @@ class Exam:
         if not self._begun:
             return self.look.summary()
         return self.look.summary() | {
+            "stepped": self._stepped,
             "dropout": self.anatomy.dropout,
             "norms": self.anatomy.norms,
             "modes": self.modes.counts,
