@@ -208,6 +208,7 @@ ENDINGS = {
     "failed with braces": ([], {"returncode": 1, "stderr": "{x} {0} }{"}, "NO-STEP", {"error": "{x} {0} }{"}),
     "updates by hand": ([END | {"backwards": 9}], {"returncode": 0}, "HAND-WRITTEN", {"backwards": 9}),
     "no torch": ([], {"returncode": 0}, "NO-TRAINING", {}),
+    "forgets to step": ([MADE, END | {"backwards": 9}], {"returncode": 0}, "NO-STEP", {"backwards": 9, "name": "SGD"}),
     "no step": ([MADE, END | {"backwards": 0}], {"returncode": 0}, "NO-STEP", {}),
     "only coasted": ([{"step": 1, "phase": "coast"}, END], {"returncode": 0}, "NO-STEP", {}),
 }  # fmt: skip

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import healthy_data
 import healthy_rate
-from catalogue import WORKLOADS
+import unseen_faults
+from catalogue import ALL
 from edits import same
 from recipe import Recipe
 
-PLAIN = Recipe("plain", dict.fromkeys(WORKLOADS, same))
-RECIPES: dict[str, Recipe] = {one.name: one for one in (PLAIN, *healthy_rate.RECIPES, *healthy_data.RECIPES)}
+PLAIN = Recipe("plain", dict.fromkeys(ALL, same))
+RECIPES: dict[str, Recipe] = {
+    one.name: replace(one, edits=one.edits | unseen_faults.HEALTHY.get(one.name, {}))
+    for one in (PLAIN, *healthy_rate.RECIPES, *healthy_data.RECIPES)
+}
 SEEDS = range(8)
 
 

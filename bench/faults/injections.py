@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import data_faults
 import loop_faults
 import model_faults
 import rate_faults
+import unseen_faults
 from fault import Fault
 
 GROUPS = (rate_faults, loop_faults, data_faults, model_faults)
-FAULTS: dict[str, Fault] = {fault.name: fault for group in GROUPS for fault in group.FAULTS}
+FAULTS: dict[str, Fault] = {
+    fault.name: replace(fault, edits=fault.edits | unseen_faults.EDITS.get(fault.name, {}))
+    for group in GROUPS
+    for fault in group.FAULTS
+}
 
 
 def pairs() -> Iterator[tuple[Fault, str]]:

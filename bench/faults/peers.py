@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--python", required=True, help="an interpreter that has the peers")
     parser.add_argument("--kind", default="healthy,fault")
     parser.add_argument("--only", help="names of faults and recipes")
-    parser.add_argument("--workloads", default=",".join(catalogue.WORKLOADS))
+    parser.add_argument("--workloads", default=",".join(catalogue.ALL))
     parser.add_argument("--seeds", default=",".join(map(str, healthy.SEEDS)))
     parser.add_argument("--limit", type=int)
     parser.add_argument("--workers", type=int, default=1)

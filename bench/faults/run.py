@@ -130,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", default="healthy,fault")
     parser.add_argument("--only", help="names of faults and recipes")
-    parser.add_argument("--workloads", default=",".join(catalogue.WORKLOADS))
+    parser.add_argument("--workloads", default=",".join(catalogue.ALL))
     parser.add_argument("--seeds", default=",".join(map(str, healthy.SEEDS)))
     parser.add_argument("--limit", type=int, help="at most so many visits")
     parser.add_argument("--workers", type=int, default=1)

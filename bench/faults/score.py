@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 import catalogue
 import healthy
 import injections
+import pointing
 from measure import table
 from oracle import CAP, Cell, Oracle
 from peer_codes import CODES, TOOLS, alarms
 from runs import Row
 
 ASSERTED = ("is", "caused by")
-SPLITS = (("development", catalogue.DEVELOP), ("reported", catalogue.REPORT))
+SPLITS = (("development", catalogue.DEVELOP), ("reported", catalogue.REPORT), ("unseen", catalogue.UNSEEN))
 Answer = tuple[Row, list[str]]  # a row, and the codes of what was said of it, the first first
 
 
@@ -196,11 +197,20 @@ def inert(visits: list[Row], oracle: Oracle) -> str:
 
 
 def pointed(visits: list[Row], oracle: Oracle) -> str:
-    """One line on how often a fault that was named is placed on a line that was edited."""
+    """Where the findings that name a fault point: a line may be edited, or the statement that the fault is about."""
     some = _harmful([(row, said(row)) for row in diagnosed(visits)], oracle)
-    hits = [row for row, codes in some if right(row, codes) and row["findings"][0].get("line")]
-    exact = sum(row["findings"][0]["line"] in row["edited"] for row in hits)
-    return f"Of the faults named with a line, {share(exact, len(hits))} point to one that was edited."
+    places = Counter(pointing.place(row) for row, codes in some if right(row, codes))
+    count = sum(places.values())
+    told = (f"{share(places['edited'], count)} point to a line that was edited", _part_of(places["meant"], count))
+    return f"Of the faults that were named, {' and '.join(told)}; {places['nowhere']} have no line."
+
+
+def _part_of(meant: int, count: int) -> str:
+    return (
+        f"{share(meant, count)} to the statement that the fault is about (the optimizer's construction for a rate, the "
+        "step or backward for the loop, the call of the loss, the schedule, the clipping), where another line was "
+        "edited: a default on the command line, a line that is gone, data"
+    )
 
 
 def tables(visits: list[Row], peers: list[Row], oracle: Oracle) -> str:

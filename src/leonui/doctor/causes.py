@@ -20,6 +20,7 @@ SPEAKS = 0.3  # of the best gain, where the record shows what the change would m
 FAINT = 1e-3  # of the strongest matrix's gradient, each relative to its weights
 DEAD = 0.9  # of a layer's units
 NEEDS_REASON = ("gradients clipped", "levelled layers")  # they may help where nothing is wrong
+LOWER = 0.1  # the rate that is tried where a training fails and no short one says why
 REVIVES = ("fresh weights", "levelled layers")
 LATER = 0.1  # of the best gain: what a rate that dies later on would have done is not in a short training
 HORIZON = 0.35  # the best rate falls as the length of a run to this power (Bjorck et al., ICLR 2025)
@@ -36,6 +37,7 @@ class Suspicion:
     gain: float
     factor: float = 1.0
     enough: float = SUFFICES
+    bare: bool = False  # nothing but that it helps speaks for it
 
 
 def suspicions(case: Case, panel: Panel) -> list[Suspicion]:
@@ -49,6 +51,11 @@ def suspicions(case: Case, panel: Panel) -> list[Suspicion]:
     most = max((found.gain for found in known), default=0.0)
     likely = [found for found in known if found.gain >= found.enough * most]
     return [*likely, *(found for found in known if found.code == "INPUT-SCALE" and found not in likely)]
+
+
+def rival(case: Case, panel: Panel) -> Suspicion:
+    """The rate that a cause must beat on the whole run if nothing but its help speaks for it."""
+    return _rate(case, panel) or Suspicion("LR-HIGH", AS_IT_IS, scale(LOWER), 0.0, 1 / LOWER)
 
 
 def _rate(case: Case, panel: Panel) -> Suspicion | None:
@@ -72,9 +79,11 @@ def _other(case: Case, panel: Panel, name: str) -> Suspicion | None:
     ahead = gain - panel.gain(panel.of(panel.best_rate))
     if reason is _always:
         return Suspicion(code, name, outcome.change, gain, enough=LATER if name == "constant rate" else SPEAKS)
-    if reason(case, panel) or (ahead >= CLEARLY and name not in NEEDS_REASON):
+    speaks = reason(case, panel)
+    if speaks or (ahead >= CLEARLY and name not in NEEDS_REASON):
         code = "DEAD-UNITS" if name in REVIVES and dead_layer(case.record) else code
-        return Suspicion(code, name, warm(case.steps) if name == "warm-up" else outcome.change, gain)
+        change = warm(case.steps) if name == "warm-up" else outcome.change
+        return Suspicion(code, name, change, gain, bare=not speaks)
     return None
 
 

@@ -4,11 +4,44 @@ from __future__ import annotations
 
 import signal
 
+from leonui.doctor.fault import About, split
 from leonui.finding import Finding
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
 SHORTEST = 20
+ABOUT = {
+    "CRASH": About(
+        mark("An exception ended the script."),
+        mark("The probe notes the exception that nobody caught, and the step at which it came."),
+        mark("A script that ends itself by sys.exit, or by Ctrl-C."),
+        mark("Run the script alone, and mend this first."),
+    ),
+    "KILLED": About(
+        mark("A signal ended the script."),
+        mark("Its exit status names the signal."),
+        mark("A cluster that ends a job at its time limit."),
+        mark("SIGKILL is often sent where memory runs out: try a smaller batch."),
+    ),
+    "STALLED": About(
+        mark("The script is still there, and makes no step any more."),
+        mark("No line came to its record for a long time."),
+        mark("A long validation, a download, a compilation before the first step."),
+        mark("Run it alone and see where it waits."),
+    ),
+    "HAND-WRITTEN": About(
+        mark("Gradients are computed, and no optimizer of torch makes a step: the update is written by hand."),
+        mark("Backward passes and optimizer steps are counted."),
+        mark("A script that forgets optimizer.step() looks the same."),
+        mark("Use torch.optim.SGD, or call optimizer.step() after backward()."),
+    ),
+    "NO-TRAINING": About(
+        mark("Nothing was trained with torch."),
+        mark("There was no optimizer and no backward pass."),
+        mark("A script that trains in a process that was started without its environment."),
+        mark("Name the script that trains."),
+    ),
+}
 
 
 def trouble(trial: Trial) -> Finding | None:
@@ -70,6 +103,11 @@ def _no_step(trial: Trial) -> Finding:
     if code:
         words = mark("the script ended with exit code {code} before its first optimizer step: {error}")
         return Finding("NO-STEP", "is", words, evidence, mark("run it alone and mend this first"))
+    if evidence["backwards"] and (made := trial.record.last("optimizer")):
+        words = mark("{name} never makes a step: the script computed {backwards} gradients, and nobody used them")
+        fix = mark("call its step() after backward(), once for each batch")
+        where = split(made.get("place", ""))
+        return Finding("NO-STEP", "is", words, evidence | {"name": made["name"]}, fix, *where, ("optimizer.step()",))
     if evidence["backwards"]:
         words = mark("the script computed {backwards} gradients, but no optimizer of torch made a step")
         fix = mark("leonui acts where an optimizer steps: replace the update written by hand by torch.optim.SGD")

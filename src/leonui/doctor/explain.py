@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from leonui.doctor.ending import ABOUT as ENDINGS
 from leonui.doctor.fault import About
-from leonui.doctor.faults import FAULTS, nonfinite, overfitting
+from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.policy.judge import SIGNATURES
 from leonui.doctor.policy.language import JUDGES
 from leonui.doctor.words import ABOUT
@@ -11,8 +12,9 @@ from leonui.doctor.words import ABOUT
 
 def known() -> dict[str, About]:
     """Every code with what there is to know about it, by the alphabet."""
-    exact = {fault.code: fault.about for fault in (*FAULTS, nonfinite.FAULT, overfitting.FAULT, *SIGNATURES, *JUDGES)}
-    return dict(sorted((ABOUT | exact).items()))
+    others = (nonfinite.FAULT, overfitting.FAULT, collapse.FAULT)
+    exact = {fault.code: fault.about for fault in (*FAULTS, *others, *SIGNATURES, *JUDGES)}
+    return dict(sorted((ABOUT | ENDINGS | exact).items()))
 
 
 def explain(code: str) -> About:

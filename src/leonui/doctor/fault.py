@@ -9,6 +9,8 @@ from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.trial.intervention import Intervention
 
+COUNTS = 0.1  # the share of what can be gained that a change must gain on the whole run to be the cause
+
 
 @dataclass(frozen=True)
 class About:
@@ -26,9 +28,9 @@ class Fault:
     """A fault that a Record shows: ``look`` reads it, ``repair`` is what mends it in a replay, if anything does.
 
     ``look`` gives None where the Record cannot tell. What it calls "consistent with" is a suspicion where there is a
-    repair: the whole run with it decides, by validation alone where ``by`` says so. The repair may depend on the
-    finding: then it is a function of it. A ``fact`` is told though no replay proves that it harms. ``fixes`` are lines
-    to paste.
+    repair: the whole run with it decides, by validation alone where ``by`` says so; it must gain the share ``counts``.
+    The repair may depend on the finding: then it is a function of it. A ``fact`` is told though no replay proves that
+    it harms. ``fixes`` are lines to paste.
     """
 
     code: str
@@ -36,6 +38,7 @@ class Fault:
     look: Callable[[Record], Check | None]
     repair: Intervention | Callable[[Finding], Intervention] | None = None
     by: str = "any"
+    counts: float = COUNTS
     fact: bool = False
     fixes: tuple[str, ...] = ()
 
@@ -51,9 +54,24 @@ class Fault:
         return self.repair(finding) if callable(self.repair) else self.repair or Intervention()
 
 
+# which statement a cause that replays have proved is about; all others are about the optimizer's construction
+CONCERNS = {"CLIPPING": "clip", "SCHEDULE": "scheduler", "ACCUMULATION": "trailhead", "EXPLODING": "trailhead"}
+
+
 def place(record: Record, event: str = "optimizer") -> tuple[str | None, int | None]:
-    """File and line of an event of the Record: where the optimizer was made, the first step, the clipping."""
-    return split(record.last(event).get("place", ""))
+    """File and line of an event of the Record: where the optimizer was made, its first step, the clipping."""
+    return split(stepped(record) if event == "trailhead" else record.last(event).get("place", ""))
+
+
+def stepped(record: Record) -> str:
+    """Where the optimizer steps that took over last, as ``file:line``."""
+    return record.last("end").get("stepped") or record.last("trailhead").get("place", "")
+
+
+def concerns(record: Record, code: str) -> tuple[str | None, int | None]:
+    """File and line of the statement that a cause is about."""
+    file, line = place(record, CONCERNS.get(code, "optimizer"))
+    return (file, line) if file else place(record)
 
 
 def split(where: str) -> tuple[str | None, int | None]:

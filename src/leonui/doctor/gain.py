@@ -9,7 +9,6 @@ from leonui.finding import Proof
 from leonui.record import Record
 
 # Tuned on the development workloads of bench/faults, then frozen.
-COUNTS = 0.1  # the share of the achievable progress that a change must gain on the whole run to be the cause
 LOGARITHM = 0.33
 GAP = 0.05  # of what training has gained: validation that is worse by more may gain where training cannot
 

@@ -43,6 +43,10 @@ class Panel:
         """The outcome of a factor on the rates."""
         return self.outcomes[self.rates[factor]]
 
+    def changes(self, name: str) -> dict[str, Intervention]:
+        """One of the changes, to be tried once more."""
+        return {name: self.outcomes[name].change}
+
     def gain(self, outcome: Outcome) -> float:
         """The share of the achievable progress that it has over the script as it is."""
         lowest = min(other.loss for other in self.outcomes.values())

@@ -17,7 +17,18 @@ CALM = 2.0  # standard errors
 
 def remarks(record: Record) -> list[dict[str, Any]]:
     """All that a record of a run gives reason to say, as templates with their evidence."""
-    return [said for said in (leftover(record), undecayed(record)) if said]
+    return [said for said in (unheard(record), leftover(record), undecayed(record)) if said]
+
+
+def unheard(record: Record) -> dict[str, Any] | None:
+    """That there is no validation, in a training that is long enough for one."""
+    if record.steps < LEAST or record.named("validation"):
+        return None
+    words = mark(
+        "no loss is computed under torch.no_grad(), so nothing can be said of overfitting: add one on samples that are "
+        "not trained on, after each epoch"
+    )
+    return {"template": words, "evidence": {}}
 
 
 def leftover(record: Record) -> dict[str, Any] | None:

@@ -12,14 +12,14 @@ from typing import Any
 
 from leonui.doctor import gain
 from leonui.doctor.case import AS_IT_IS, Case, climbed, ending
-from leonui.doctor.causes import Suspicion, dead_layer, sufficient, suspicions
+from leonui.doctor.causes import LOWER, Suspicion, dead_layer, rival, sufficient, suspicions
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
 from leonui.doctor.examine import SAME, examined, others
-from leonui.doctor.fault import Fault, place, split
-from leonui.doctor.faults import FAULTS, nonfinite, overfitting
+from leonui.doctor.fault import COUNTS, Fault, concerns, split, stepped
+from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
-from leonui.doctor.gain import COUNTS, compared, proved
+from leonui.doctor.gain import compared, proved
 from leonui.doctor.labels import best_validation, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
@@ -36,7 +36,7 @@ from leonui.words import mark
 
 MOST = 2  # causes that are tried on the whole run
 TASTE = 0.2  # the share that a higher rate must gain: a rate that gains less is low, and not wrong
-LOWER = 0.1  # the rate that is tried where validation is behind and no short training says why
+AS_GOOD = 0.9  # of what a cause gains for which nothing else speaks: a rate that gains so much is the cause
 Found = tuple[Fault, Finding]
 
 
@@ -120,6 +120,9 @@ class Visit:
             self.findings.append(died.finding)
         elif check.finding and not self.findings:
             self.findings.append(check.finding)
+        if told := collapse.FAULT.seen(record):
+            self.checks.append(replace(told, finding=None) if self.findings else told)
+            self.findings += [told.finding] if told.finding and not self.findings else []
 
     # replays
 
@@ -141,9 +144,10 @@ class Visit:
             return
         if not ending(self.case.record) and climbed(self.case.record):
             self._prove_broken(tried)
-        if not unlearned(self.case) and gain.behind(self.case):
+        stuck = unlearned(self.case.record, self.case.bar)
+        if not stuck and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
-        if unlearned(self.case) and fits(self.case):
+        if stuck and fits(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)
@@ -173,7 +177,7 @@ class Visit:
         trial = self.case.whole({fault.code: repair})[fault.code]
         judged = gain.validation if fault.by == "validation" else gain.share
         share = judged(self.case, trial.record)
-        if share < COUNTS:
+        if share < fault.counts:
             return
         self.fixed = compared(self.case.record, trial.record)
         proof = proved(str(repair), self.case.record, trial.record)
@@ -187,8 +191,9 @@ class Visit:
         assert self.case is not None
         if self.case.runner.start == "rewind":  # each goes on with other data, and a whole run begins anew
             again, before = self.case.begun_anew()
-        else:
-            again, before = self.case.tried({AS_IT_IS: Intervention()})[AS_IT_IS].loss, tried.control.loss
+        else:  # what broke tells nothing
+            name = AS_IT_IS if tried.control.losses else min(tried.outcomes, key=lambda one: tried.outcomes[one].loss)
+            again, before = (one[name].loss for one in (self.case.tried(tried.changes(name)), tried.outcomes))
         apart = abs(again - before) / max(abs(before), 1e-12)
         if math.isfinite(apart) and apart > SAME:
             self.exact = False
@@ -201,16 +206,25 @@ class Visit:
     def _prove(self, found: Suspicion, tried: Panel) -> None:
         """The whole run under the change that would help, beside the run as it is."""
         assert self.case is not None
-        record = self.case.record
-        trial = self.case.whole({found.name: found.change})[found.name]
-        judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
-        share, proof = judged(self.case, trial.record), proved(str(found.change), record, trial.record)
+        after, share = self._gained(found)
         if share < (TASTE if found.code == "LR-LOW" else COUNTS):
             return
-        self.fixed = compared(self.case.record, trial.record)
+        if found.bare and (rate := self._gained(other := rival(self.case, tried)))[1] >= AS_GOOD * share:
+            found, (after, share) = other, rate
+        proof = proved(str(found.change), self.case.record, after)
+        self.fixed = compared(self.case.record, after)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
+
+    def _gained(self, found: Suspicion) -> tuple[Record, float]:
+        """The whole run under a change, and what it gains: nothing, where it still learns nothing that holds."""
+        assert self.case is not None
+        record, bar = self.case.record, self.case.bar
+        after = self.case.whole({found.name: found.change})[found.name].record
+        judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
+        lost = unlearned(record, bar) and unlearned(after, bar)
+        return after, 0.0 if lost else judged(self.case, after)
 
     def _prove_broken(self, tried: Panel) -> None:
         """A run that breaks later than a short training lasts: whole runs at lower rates, until one does not."""
@@ -234,7 +248,9 @@ class Visit:
         evidence |= {"clip": found.change.clip or 0.0, "change": found.name} | _state(record)
         verdict = "caused by" if self.exact else "consistent with"
         words = WORDS.get(found.name) or WORDS[found.code]
-        return Finding(found.code, verdict, words.message, evidence, words.fix, *place(record), words.fixes, proof)
+        return Finding(
+            found.code, verdict, words.message, evidence, words.fix, *concerns(record, found.code), words.fixes, proof
+        )
 
     def _prove_overfitting(self, check: Check) -> None:
         assert self.case is not None
@@ -264,7 +280,7 @@ class Visit:
 
     def mended(self) -> str:
         """The changes to the user's file, for all findings that one line mends."""
-        at = self.seen.record.last("trailhead").get("place", "") if self.seen else ""
+        at = stepped(self.seen.record) if self.seen else ""
         changes = "".join(mend(finding, at) for finding in self.findings)
         files = {file for file in (*(finding.file for finding in self.findings), at.rpartition(":")[0]) if file}
         return reduce(lambda text, file: text.replace(file, shown(file)), files, changes)

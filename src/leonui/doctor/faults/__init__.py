@@ -7,6 +7,7 @@ from leonui.doctor.faults import (
     clipping,
     emptied,
     gradient,
+    idle,
     leakage,
     loss_input,
     loss_shape,
@@ -27,6 +28,7 @@ from leonui.doctor.faults import (
 )
 
 FAULTS = (
+    idle.FAULT,
     emptied.FAULT,
     wrong_parameters.FAULT,
     no_gradient.FAULT,

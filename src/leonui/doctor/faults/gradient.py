@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from leonui.doctor.fault import About, Fault, place
 from leonui.doctor.first import learned
 from leonui.finding import Check, Finding
@@ -18,6 +20,8 @@ def look(record: Record) -> Check | None:
     if not slope.get("expected") or len(slope.get("measured", ())) < 2:
         return None
     first, second = (one / slope["expected"] for one in slope["measured"])
+    if not math.isfinite(first - second):
+        return None  # the slope of what is no number
     if abs(first - second) > SAME * max(abs(first), abs(second), 0.1):
         return None
     evidence = {"measured": slope["measured"][1], "expected": slope["expected"], "ratio": second}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from leonui.doctor.fault import About, Fault, found, place, split
-from leonui.finding import Check
+from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.trial.intervention import treated
 from leonui.words import mark
 
 SHARE = 0.5
+SURE = 0.02  # of what can be gained: that the mode is wrong is seen, and only that it harms must be shown
 
 
 def look(record: Record) -> Check | None:
@@ -29,13 +30,21 @@ def look(record: Record) -> Check | None:
 
 
 def look_back(record: Record) -> Check | None:
-    """Whether training went on in eval mode after a validation."""
+    """Whether training went on in eval mode after a validation, or was never in training mode: that may be meant."""
     modes = record.last("end").get("modes")
     if not modes or not modes["trained"]:
         return None
     said = mark(
         "training went on in training mode: {trained_eval} of {trained} passes were in eval mode after a validation"
     )
+    if modes.get("trained_never", 0) > SHARE * modes["trained"]:
+        words = mark(
+            "the network is never in training mode: {trained_never} of {trained} backward passes were in eval mode, "
+            "which was there from the start, and in training mode the validation of the whole run gains {share:.0%}"
+        )
+        fix = mark("call model.train() at the start of each epoch: a validation before it leaves eval mode on")
+        where, evidence = place(record, "trailhead"), modes | {"share": 0.0}
+        return Check("TRAIN-MODE", said, modes, Finding(BACK.code, "consistent with", words, evidence, fix, *where))
     if modes["trained_eval"] <= SHARE * modes["trained"]:
         return Check("TRAIN-MODE", said, modes)
     words = mark(
@@ -54,7 +63,8 @@ FAULT = Fault(
         ),
         mark(
             "At each validation loss and each backward pass it is seen whether the networks are in training mode and "
-            "whether dropout or batch norm acted so."
+            "whether dropout or batch norm acted so. Where it never was in training mode, the run is made again with "
+            "it, and validation must gain."
         ),
         mark(
             "Averaging over dropout on purpose, several passes for one loss; a copy of the network that is validated "
@@ -67,4 +77,4 @@ FAULT = Fault(
     treated("eval mode"),
     fixes=("model.eval()",),
 )
-BACK = Fault(FAULT.code, FAULT.about, look_back, treated("training mode"), fixes=("model.train()",))
+BACK = Fault(FAULT.code, FAULT.about, look_back, treated("training mode"), "validation", SURE, fixes=("model.train()",))

@@ -20,6 +20,7 @@ class Anatomy:
 
     def __init__(self) -> None:
         self._roots: list[weakref.ref[nn.Module]] = []
+        self.outermost: set[int] = set()  # their identities, while they are there
         self._differ: list[weakref.ref[nn.Module]] = []  # those that train and differ between the two modes
         self.dropout = 0.0  # the highest share that a layer drops
         self.norms = 0  # layers of batch normalisation
@@ -37,6 +38,8 @@ class Anatomy:
         if any(map(_sharded, roots)):
             return False
         self._roots = [weakref.ref(root) for root in roots]
+        self.outermost.clear()
+        self.outermost.update(map(id, roots))
         self.layers = sum(_unlike(module) for root in roots for module in root.modules())
         drops = [m.p for root in roots for m in root.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
         self.dropout = max(drops, default=0.0)
@@ -57,8 +60,8 @@ class Anatomy:
     def named(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Every parameter once, by its name; those of a second network with a number before it."""
         seen: set[int] = set()
-        for number, root in enumerate(self.roots):
-            for name, parameter in root.named_parameters():
+        for number, known in enumerate(self._roots):
+            for name, parameter in root.named_parameters() if (root := known()) is not None else ():
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
                     yield (f"{number}:{name}" if number else name), parameter

@@ -12,6 +12,9 @@ from leonui.trial.probe.losses import Losses
 from leonui.trial.probe.modes import Modes
 from leonui.trial.probe.moved import Moved
 from leonui.trial.probe.order import Order
+from leonui.trial.probe.place import own_place
+
+STAGES = 4  # optimizers that take over from others, one after the other: so often all objects are looked through
 
 
 class Exam:
@@ -25,9 +28,12 @@ class Exam:
         self.moved = Moved(self.anatomy)
         self.look = Look()
         self._begun = False
+        self._stages = 0
+        self._stepped = ""
 
     def begin(self, optimizer: Optimizer) -> None:
         """The optimizer is about to make the first step; ranks that hold only parts of the weights are not examined."""
+        self._stepped = own_place(1)
         if not self.anatomy.find():
             return
         self._begun = True
@@ -35,11 +41,20 @@ class Exam:
         self.moved.begin()
         self.moved.look(optimizer)
 
+    def take_over(self, optimizer: Optimizer) -> None:
+        """Another optimizer is about to make its first step: there may be other networks now, and another loss."""
+        self._stages, self._stepped = self._stages + 1, own_place(1)
+        if self._begun and self._stages <= STAGES and self.anatomy.find():
+            self.losses = Losses()
+            self.moved.begin()
+            self.moved.look(optimizer)
+
     def summary(self) -> dict[str, Any]:
         """For the record, by subject."""
         if not self._begun:
             return self.look.summary()
         return self.look.summary() | {
+            "stepped": self._stepped,
             "dropout": self.anatomy.dropout,
             "norms": self.anatomy.norms,
             "modes": self.modes.counts,

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+LEAST = 4  # samples of a batch that can be compared
 SUMS = 1e-3  # how far a row of probabilities may be from 1
 LOGITS = ("cross_entropy", "binary_cross_entropy_with_logits", "nll_loss")
 ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
@@ -45,6 +46,8 @@ class Losses:
         if name in ELEMENTWISE and x.shape != y.shape and x.numel() > 1 and y.numel() > 1:
             self._count("broadcast")
             self.seen["shapes"] = [list(x.shape), list(y.shape)]
+        if (spread := _spread(name, x.detach(), y.detach())) is not None:
+            self.seen["spread"] = spread
         self._value = float(value.detach()) if value.numel() == 1 else 0.0
         self.seen["numbers"] = self.seen.get("numbers", 0) + math.isfinite(self._value)
         self._order(y.detach(), kwargs.get("ignore_index", -100))
@@ -111,6 +114,19 @@ def _odd(name: str, x: torch.Tensor, y: torch.Tensor, maker: str, ignored: int) 
     if not y.is_floating_point() and name in LOGITS and not bool((y != ignored).any()):
         return ["all_ignored"]
     return []
+
+
+def _spread(name: str, x: torch.Tensor, y: torch.Tensor) -> float | None:
+    """How far predictions of one batch are from their mean: of probability that could be moved, of the targets' own."""
+    if len(x) < LEAST:
+        return None
+    if name in LOGITS[:1] and not y.is_floating_point() and x.ndim > 1:
+        share = x.float().softmax(1).movedim(1, -1).flatten(0, -2)
+        return float((share - share.mean(0)).abs().sum(1).mean() / 2)
+    if name == "mse_loss" and x.shape == y.shape:
+        mine, theirs = (value.double().std(0, unbiased=False).square().mean().sqrt() for value in (x, y))
+        return float(mine / theirs) if theirs > 0 else None
+    return None
 
 
 def _probabilities(x: torch.Tensor) -> bool:

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from leonui.trial.probe.exam import Exam
 from leonui.trial.probe.stale import StaleGradient
-from leonui.trial.probe.targets import Targets
+from leonui.trial.probe.targets import HeldOut, Targets
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
 SHARE, PER_STEP = 0.0015, 1e-6  # of the run's time, and seconds a step: what each measurement may cost
@@ -47,22 +47,27 @@ class Gauge:
     """
 
     def __init__(self, clock: Clock, first: int):
-        self.asks = 0
+        self.asks = self._until = 0
         self._clock, self._first, self._cost, self._spent = clock, first, 0.0, 0.0
         self._steps = 0
+        self.again(0)
+
+    def again(self, steps: int) -> None:
+        """What is measured is new after so many steps: the next few times it always is."""
+        self.asks, self._until = steps, steps + self._first
 
     def due(self, steps: int) -> bool:
         """Whether to measure at this step, the ``steps``-th."""
         self._steps = steps
         allowed = SHARE * self._clock.elapsed + PER_STEP * steps
-        within = steps <= self._first or self._spent + self._cost <= allowed
+        within = steps <= self._until or self._spent + self._cost <= allowed
         self.asks = steps + (1 if within else PATIENCE)
         return within
 
     def took(self, seconds: float) -> None:
         """Tell what the measurement cost. A slow one that was an accident is soon forgotten."""
         self._cost = min(seconds, 2 * self._cost) if self._cost else seconds
-        self._spent += self._cost if self._steps > self._first else 0.0
+        self._spent += self._cost if self._steps > self._until else 0.0
 
 
 class Meter:
@@ -70,13 +75,17 @@ class Meter:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.targets = Targets()
+        self.targets, self.held_out = Targets(), HeldOut()
         self.exam = Exam()
         self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
         self._before: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None  # weights, and what they were
         self.wants_targets = True
         self._steps = 0
+
+    def summary(self) -> dict[str, Any]:
+        """For the record: what was seen besides the rows."""
+        return self.targets.summary() | self.held_out.summary() | self.exam.summary()
 
     def before_backward(self, scaled: bool) -> None:
         """Gradients are about to be added to: those of a loss that a GradScaler has scaled, or not."""
@@ -104,9 +113,10 @@ class Meter:
         """Put into the row what is known before the weights move: ``grad_norm`` of the unscaled, unclipped gradient."""
         self._steps += 1
         steps = self._steps
-        self.wants_targets = steps >= self._target.asks and self._target.due(steps)
         if index not in self._stale:
             self._stale[index] = StaleGradient()
+            self._take_over(optimizer)
+        self.wants_targets = steps >= self._target.asks and self._target.due(steps)
         if self._stale[index].at_step(optimizer):
             row["stale"] = True
         self.exam.order.before_step(optimizer, index, row)
@@ -140,6 +150,14 @@ class Meter:
         row["weight_norm"] = norm
         row["lost"] = lost
         self._ratio.took(self._copying + perf_counter() - began)
+
+    def _take_over(self, optimizer: Optimizer) -> None:
+        """Where others have stepped before, what is known of networks and losses is of another stage."""
+        if len(self._stale) > 1:
+            self.exam.take_over(optimizer)
+            self.targets = Targets()
+            self._target.again(self._steps - 1)
+            self._reach.again(self._steps - 1)
 
     @staticmethod
     def _unscaled_norm(optimizer: Optimizer) -> torch.Tensor | None:

@@ -16,7 +16,7 @@ class Modes:
         self._anatomy = anatomy
         self._noisy = 0  # calls of dropout or batch norm in training mode, under no_grad, since the last loss there
         self._trained = self._validated = False
-        self.counts = {"validated": 0, "validated_training": 0, "trained": 0, "trained_eval": 0}
+        self.counts = {"validated": 0, "validated_training": 0, "trained": 0, "trained_eval": 0, "trained_never": 0}
 
     def called(self, training: bool) -> None:
         """Dropout or batch norm was called."""
@@ -39,5 +39,6 @@ class Modes:
         self._noisy = 0
         self._trained = self._trained or any(modes)
         self.counts["trained"] += 1
+        self.counts["trained_never"] += not self._trained
         if self._trained and self._validated and not any(modes):
             self.counts["trained_eval"] += 1

@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.anatomy import Anatomy
-from leonui.trial.probe.tensors import weights
+from leonui.trial.probe.tensors import Known, weights
 
 NAMED = 20  # parameters at most that are named of a kind
 
@@ -20,15 +20,16 @@ class Moved:
     def __init__(self, anatomy: Anatomy) -> None:
         self._anatomy = anatomy
         self._begin: dict[str, tuple[float, float]] = {}
-        self._held: set[int] = set()
+        self._held = Known()
         self._last: dict[str, Any] = {}
-        self._reached: set[int] = set()  # parameters that were seen with a gradient
-        self._nonzero: set[int] = set()
+        self._reached = Known()  # parameters that were seen with a gradient
+        self._nonzero = Known()
         self._grads: dict[int, tuple[int, int]] = {}
-        self._fed: set[int] = set()  # whose gradient changed from one look to the next: not left over from before
+        self._fed = Known()  # whose gradient changed from one look to the next: not left over from before
 
     def begin(self) -> None:
-        """Note how all parameters are."""
+        """Note how all parameters are, and that none has a gradient of this training yet."""
+        self._grads = {}
         self._begin = dict(zip((name for name, _ in self._anatomy.named()), self._sums(), strict=True))
 
     def look(self, optimizer: Optimizer) -> None:
@@ -36,15 +37,15 @@ class Moved:
 
         Many a script drops its network before its process ends: then the last look is what is told.
         """
-        self._held.update(map(id, weights(optimizer)))
+        self._held.add(*weights(optimizer))
         for _, parameter in self._anatomy.named():
             if parameter.grad is not None:
-                self._reached.add(id(parameter))
+                self._reached.add(parameter)
                 state = id(parameter.grad), parameter.grad._version
                 if self._grads.setdefault(id(parameter), state) != state:
-                    self._fed.add(id(parameter))
-                if id(parameter) not in self._nonzero and (parameter.grad.is_sparse or bool(parameter.grad.any())):
-                    self._nonzero.add(id(parameter))
+                    self._fed.add(parameter)
+                if parameter not in self._nonzero and (parameter.grad.is_sparse or bool(parameter.grad.any())):
+                    self._nonzero.add(parameter)
         self._last = self._seen()
 
     def summary(self) -> dict[str, Any]:
@@ -63,10 +64,10 @@ class Moved:
             "frozen": [],
         }
         for name, p in every:
-            for kind in self._kinds(p, id(p) in held, name in same):
+            for kind in self._kinds(p, p in held, name in same):
                 kinds[kind].append(name)
-        strange = len(held - {id(p) for _, p in every})
-        counts = {"parameters": len(every), "held": sum(id(p) in held for _, p in every), "strange": strange}
+        strange = held.beside(p for _, p in every)
+        counts = {"parameters": len(every), "held": sum(p in held for _, p in every), "strange": strange}
         return counts | {kind: _told(names) for kind, names in kinds.items() if names}
 
     def _kinds(self, p: torch.Tensor, held: bool, same: bool) -> Iterable[str]:
@@ -74,11 +75,11 @@ class Moved:
 
         with gradients that were not zero, or were; alike: all rows of a matrix that has moved are equal.
         """
-        reached, nonzero = id(p) in self._reached, id(p) in self._nonzero
+        reached, nonzero = p in self._reached, p in self._nonzero
         if not p.requires_grad:
             yield "frozen"
         elif not held:
-            if nonzero and id(p) in self._fed:
+            if nonzero and p in self._fed:
                 yield "unheld"
         elif not reached:
             yield "unreached"

@@ -52,8 +52,8 @@ class Probe:
         self.glide, self.aside, self.track, self._scaled = Glide(), Aside(), Track(), Scaled()
         self._rewind: Rewind | None = None
         self.schedule_steps = self.scheduled_steps = self.walked = self.backwards = self.stops = self._thread = 0
-        self.asleep, self._inside, self.micro, self.reason = False, False, 1, "done"
         self._lost: list[torch.Tensor | float] = []
+        self.asleep, self._inside, self.micro, self.reason = False, False, 1, "done"
         self.aside.begin(self.plan)
         self.meter.exam.look.before(1, plan)
 
@@ -117,7 +117,8 @@ class Probe:
                     self.meter.see_targets(name, args, kwargs, value, places(3, 1)[0])
         else:
             with self.meter.clock:
-                self.ledger.validation(places(3, 2), *summed(args, kwargs, value))
+                self.ledger.validation(site := places(3, 2), *summed(args, kwargs, value))
+                self.meter.held_out.see(" < ".join(site), name, args, kwargs, value)
                 self.meter.exam.modes.validates()
 
     @guarded()
@@ -304,11 +305,10 @@ class Probe:
             "reason": reason,
             "steps": self.course.tick,
             "backwards": self.backwards,
+            "unused": len(self._lost),
             "seconds": self.meter.clock.elapsed,
             "probe_seconds": self.meter.clock.spent,
-            **self.meter.targets.summary(),
-            **self.meter.exam.summary(),
-            **self.glide.summary(),
+            **(self.meter.summary() | self.glide.summary()),
             **(self.act.treatment.summary() if self.act.treatment else {}),
             "scheduler": self.scheduled_steps + self.schedule_steps,
         }

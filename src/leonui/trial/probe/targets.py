@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+SITES, CALLS = 4, 256  # places of validation, and losses at each, whose targets are looked at
 PLAIN = {
     "weight": None,
     "reduction": "mean",
@@ -82,3 +83,22 @@ class Targets:
         if self.name == "mse_loss":
             return float((squares / n - mean**2).mean())
         return float(-(torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean)).mean())
+
+
+class HeldOut:
+    """What the best constant prediction would lose on held-out data, by the place where its loss is computed."""
+
+    def __init__(self) -> None:
+        self._sites: dict[str, Targets] = {}
+        self._calls: dict[str, int] = {}
+
+    def see(self, site: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
+        """A loss function was called under no_grad at ``site``; the first calls tell what there is to tell."""
+        calls = self._calls[site] = self._calls.get(site, 0) + 1
+        if calls <= CALLS and (site in self._sites or len(self._sites) < SITES):
+            self._sites.setdefault(site, Targets()).see(name, args, kwargs, value)
+
+    def summary(self) -> dict[str, Any]:
+        """For the record: the places whose constant is known."""
+        known = {site: targets.loss() for site, targets in self._sites.items() if targets.name}
+        return {"held_out": {site: loss for site, loss in known.items() if math.isfinite(loss)}} if known else {}

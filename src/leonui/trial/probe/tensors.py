@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterable
+
 import torch
+
+
+class Known:
+    """A set of tensors, each itself and not its numbers, that keeps none of them alive.
+
+    A bare ``id`` would do until a tensor is dropped and the next one is given its place in memory.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, weakref.ref[torch.Tensor]] = {}
+
+    def add(self, *tensors: torch.Tensor) -> None:
+        """Take them in."""
+        self._known.update((id(one), weakref.ref(one)) for one in tensors)
+
+    def __contains__(self, tensor: torch.Tensor) -> bool:
+        known = self._known.get(id(tensor))
+        return known is not None and known() is tensor
+
+    def beside(self, others: Iterable[torch.Tensor]) -> int:
+        """How many are still there and not among others."""
+        theirs = {id(one) for one in others}
+        return sum(key not in theirs and known() is not None for key, known in self._known.items())
 
 
 def weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

@@ -95,7 +95,7 @@ class Treatment:
         self._stepped[id(optimizer)] = optimizer
 
     def _meet_networks(self) -> None:
-        call, roots = self._call, {id(root) for root in self._anatomy.roots}
+        call, roots = self._call, self._anatomy.outermost
 
         def met(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if id(module) not in roots:
@@ -107,7 +107,8 @@ class Treatment:
     def _met(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A network is called by the script."""
         was = module.training
-        wanted = "training mode" in self.names if torch.is_grad_enabled() else "eval mode" not in self.names and was
+        trains = torch.is_grad_enabled()
+        wanted = was or "training mode" in self.names if trains else was and "eval mode" not in self.names
         if {"training mode", "eval mode"} & {*self.names} and wanted != was:
             module.train(wanted)
             try:

@@ -1,0 +1,51 @@
+"""A network that says the same whatever it is given: the frequencies of the classes, or the mean of the targets."""
+
+from __future__ import annotations
+
+import math
+
+from leonui.doctor.fault import About, Fault, found, split
+from leonui.doctor.first import learned
+from leonui.finding import Check
+from leonui.record import Record, number
+from leonui.words import mark
+
+SAME = 0.01  # of what predictions could differ by; a network that has learned anything is far above
+
+
+def look(record: Record) -> Check | None:
+    """Whether the last predictions differ between samples; said only of a run that has learned nothing."""
+    losses, check = record.last("end").get("losses") or {}, learned(record)
+    spread = number(losses.get("spread"))
+    if not math.isfinite(spread) or check is None:
+        return None
+    evidence = {"spread": spread, **check.evidence}
+    said = mark("predictions differ between samples: by {spread:.2g} of what they could, at the end")
+    if check.ok or spread >= SAME:
+        return Check("PREDICTIONS", said, evidence)
+    words = mark(
+        "the network has collapsed: at the end it gives all samples the same answer (they differ by {spread:.1g} of "
+        "what they could), and loses {loss:.4g}, where the best constant prediction loses {bar:.4g}"
+    )
+    fix = mark(
+        "look at a batch just before the network: are its inputs all alike? Begin with other weights, weigh rare "
+        "classes higher, and see whether the network can learn one batch by heart"
+    )
+    return Check("PREDICTIONS", said, evidence, found(FAULT.code, words, evidence, fix, split(losses["place"])))
+
+
+FAULT = Fault(
+    "COLLAPSED",
+    About(
+        mark("The network gives the same answer whatever it is given: the share of each class, or the mean."),
+        mark(
+            "Predictions of a batch are compared with each other at the end of the run. It is said where nothing was "
+            "learned and no replay found a cause: no rate, no other weights, no scaled inputs, no labels."
+        ),
+        mark("The first part of a training, in which most networks learn how frequent the classes are, and no more."),
+        mark("Look at the inputs just before the network; begin with other weights; weigh rare classes higher."),
+        ("https://karpathy.github.io/2019/04/25/recipe/",),
+    ),
+    look,
+    fixes=("print(x.float().std(0))  # just before the network",),
+)
