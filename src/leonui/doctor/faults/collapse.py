@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leonui.doctor.fault import About, Fault, found, split
+from leonui.doctor.fault import About, Fault, found, loss_calls, split
 from leonui.doctor.first import learned
 from leonui.finding import Check
 from leonui.record import Record
@@ -13,12 +13,12 @@ SAME = 0.01  # of what predictions could differ by; a network that has learned a
 
 def look(record: Record) -> Check | None:
     """Whether the last predictions differ between samples; said only of a run that has learned nothing."""
-    losses, check = record.last("end").get("losses") or {}, learned(record)
-    if "spread" not in losses or check is None:
+    (first, *_), check = loss_calls(record) or [{}], learned(record)
+    if "spread" not in first or check is None:
         return None
-    evidence = {"spread": losses["spread"], **check.evidence}
+    evidence = {"spread": first["spread"], **check.evidence}
     said = mark("predictions differ between samples: by {spread:.2g} of what they could, at the end")
-    if check.ok or losses["spread"] >= SAME:
+    if check.ok or first["spread"] >= SAME:
         return Check("PREDICTIONS", said, evidence)
     words = mark(
         "the network has collapsed: at the end it gives all samples the same answer (they differ by {spread:.1g} of "
@@ -28,7 +28,7 @@ def look(record: Record) -> Check | None:
         "look at a batch just before the network: are its inputs all alike? Begin with other weights, weigh rare "
         "classes higher, and see whether the network can learn one batch by heart"
     )
-    return Check("PREDICTIONS", said, evidence, found(FAULT.code, words, evidence, fix, split(losses["place"])))
+    return Check("PREDICTIONS", said, evidence, found(FAULT.code, words, evidence, fix, split(first["place"])))
 
 
 FAULT = Fault(
