@@ -22,6 +22,9 @@ FOUND = {
     "softmax": {"SOFTMAX-TWICE"},
     "log_softmax": set(),  # harmless
     "column": {"LOSS-SHAPE"},
+    "column in a second loss": {"LOSS-SHAPE"},
+    "softmax in a second loss": {"SOFTMAX-TWICE"},
+    "two losses": set(),
     "ignored": {"MASK"},
     "validates": {"MODE"},
     "evals": {"MODE"},
@@ -69,7 +72,7 @@ class Net(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(self.first(x))
         x = self.last(self.drop(x.detach() if self.fault == "detached" else x))
-        if self.fault.startswith("softmax"):
+        if self.fault in ("softmax", "softmax in the second stage"):
             return x.softmax(1)
         return x.log_softmax(1) if self.fault == "log_softmax" else x
 
@@ -79,7 +82,12 @@ def criterion(fault: str, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return F.mse_loss(out, y.float())
     if fault == "ignored":
         return F.cross_entropy(out, torch.full_like(y, -100))
-    return F.cross_entropy(out.float(), y)
+    loss = F.cross_entropy(out.float(), y)
+    if fault == "column in a second loss":
+        return loss + F.mse_loss(out[:, :1], y.float())
+    if fault == "softmax in a second loss":
+        return loss + F.cross_entropy(out.softmax(1), y)
+    return loss + F.mse_loss(out[:, 0], y.float()) if fault == "two losses" else loss
 
 
 def schedulers(fault: str, optimizer: torch.optim.Optimizer, spare: torch.optim.Optimizer) -> list:
@@ -184,6 +192,13 @@ def test_it_is_told_while_the_loop_runs(fault, tmp_path, capsys):
     assert said.count("leonui: ") == len(expected)
     assert all(f": {code} " in said for code in expected)
     assert set(early) == expected or fault in AT_THE_END
+
+
+@pytest.mark.parametrize(("fault", "constant"), [("healthy", 1.04), ("two losses", None)])
+def test_a_sum_of_losses_has_no_known_constant(fault, constant, tmp_path):
+    with watch(tmp_path, tell=False):
+        train(fault)
+    assert Record.read(tmp_path).last("end").get("constant_loss") == (constant and pytest.approx(constant, abs=0.05))
 
 
 def test_nothing_can_be_told_from_an_empty_record():

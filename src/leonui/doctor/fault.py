@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any
 
 from leonui.finding import Check, Finding
 from leonui.record import Record
@@ -52,6 +54,23 @@ class Fault:
     def mended(self, finding: Finding) -> Intervention:
         """What mends this finding in a replay; nothing where that is not known."""
         return self.repair(finding) if callable(self.repair) else self.repair or Intervention()
+
+
+def loss_calls(record: Record) -> list[dict[str, Any]]:
+    """What is known of each place where the training calls a loss function; of older Records, one for all."""
+    told = record.last("end").get("losses") or []
+    return [told] if isinstance(told, dict) else told
+
+
+def of_each_loss(look: Callable[[Record, dict[str, Any]], Check | None]) -> Callable[[Record], Check | None]:
+    """A look at each of them: the first that is at fault is told, or else the first."""
+
+    @wraps(look)
+    def of_all(record: Record) -> Check | None:
+        checks = [check for one in loss_calls(record) if one["calls"] and (check := look(record, one))]
+        return next((check for check in checks if check.finding), next(iter(checks), None))
+
+    return of_all
 
 
 # which statement a cause that replays have proved is about; all others are about the optimizer's construction

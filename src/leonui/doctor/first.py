@@ -64,7 +64,7 @@ def learned(record: Record) -> Check | None:
 def beginning(losses: Sequence[float]) -> float:
     """The loss before anything was learned: the mean of the first ones, without those of a start that explodes."""
     calm = EXPLODED * max(map(abs, (losses[0], *losses[-_window(losses) :])))
-    return statistics.fmean(takewhile(lambda loss: loss <= calm, losses[:FIRST]))
+    return statistics.fmean([*takewhile(calm.__ge__, losses[:FIRST])])
 
 
 def cleared(record: Record) -> Check:

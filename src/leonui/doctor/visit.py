@@ -16,7 +16,7 @@ from leonui.doctor.causes import LOWER, Suspicion, dead_layer, rival, sufficient
 from leonui.doctor.diagnosis import Diagnosis
 from leonui.doctor.ending import SHORTEST, trouble
 from leonui.doctor.examine import SAME, examined, others
-from leonui.doctor.fault import COUNTS, Fault, concerns, split, stepped
+from leonui.doctor.fault import COUNTS, Fault, concerns, loss_calls, split, stepped
 from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import compared, proved
@@ -275,7 +275,8 @@ class Visit:
         proof = proved(name, self.case.record, trial.record)
         evidence = {"loss": best_validation(self.case.record), "shuffled": best_validation(trial.record)}
         verdict, words = ("caused by" if self.exact else "consistent with"), WORDS["LABELS"]
-        where = split(self.case.record.last("end").get("losses", {}).get("place", ""))
+        first, *_ = loss_calls(self.case.record) or [{}]
+        where = split(first.get("place", ""))
         self.findings.append(Finding("LABELS", verdict, words.message, evidence, words.fix, *where, (), proof))
 
     def mended(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from leonui.doctor.fault import About, Fault, found, split
+from leonui.doctor.fault import About, Fault, found, loss_calls, split
 from leonui.doctor.first import learned
 from leonui.finding import Check
 from leonui.record import Record, number
@@ -15,8 +15,8 @@ SAME = 0.01  # of what predictions could differ by; a network that has learned a
 
 def look(record: Record) -> Check | None:
     """Whether the last predictions differ between samples; said only of a run that has learned nothing."""
-    losses, check = record.last("end").get("losses") or {}, learned(record)
-    spread = number(losses.get("spread"))
+    (first, *_), check = loss_calls(record) or [{}], learned(record)
+    spread = number(first.get("spread"))
     if not math.isfinite(spread) or check is None:
         return None
     evidence = {"spread": spread, **check.evidence}
@@ -31,7 +31,7 @@ def look(record: Record) -> Check | None:
         "look at a batch just before the network: are its inputs all alike? Begin with other weights, weigh rare "
         "classes higher, and see whether the network can learn one batch by heart"
     )
-    return Check("PREDICTIONS", said, evidence, found(FAULT.code, words, evidence, fix, split(losses["place"])))
+    return Check("PREDICTIONS", said, evidence, found(FAULT.code, words, evidence, fix, split(first["place"])))
 
 
 FAULT = Fault(

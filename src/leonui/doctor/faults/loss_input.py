@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leonui.doctor.fault import About, Fault, found, split
+from leonui.doctor.fault import About, Fault, found, of_each_loss, split
 from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.trial.intervention import treated
@@ -29,11 +29,9 @@ SAYS = {
 }
 
 
-def look(record: Record) -> Check | None:
+@of_each_loss
+def look(record: Record, losses: dict[str, Any]) -> Check | None:
     """Whether the loss function gets what it is made for."""
-    losses = record.last("end").get("losses")
-    if not losses or not losses.get("calls"):
-        return None
     said = mark("{function} was given what it wants, in {calls} calls that were looked at")
     return Check("LOSS-INPUT", said, losses, _finding(losses))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from leonui.doctor.fault import About, Fault, found, split
+from typing import Any
+
+from leonui.doctor.fault import About, Fault, found, of_each_loss, split
 from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.trial.intervention import treated
@@ -11,11 +13,9 @@ from leonui.words import mark
 SHARE = 0.5
 
 
-def look(record: Record) -> Check | None:
+@of_each_loss
+def look(record: Record, losses: dict[str, Any]) -> Check | None:
     """Whether an elementwise loss was given two shapes."""
-    losses = record.last("end").get("losses")
-    if not losses or not losses.get("calls"):
-        return None
     said = mark("outputs and targets have the same shape where {function} needs it")
     if losses.get("broadcast", 0) < SHARE * losses["calls"]:
         return Check("LOSS-SHAPE", said, losses)

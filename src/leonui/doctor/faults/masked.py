@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from leonui.doctor.fault import About, Fault, found, split
+from leonui.doctor.fault import About, Fault, found, of_each_loss, split
 from leonui.finding import Check
 from leonui.record import Record
 from leonui.words import mark
 
 
-def look(record: Record) -> Check | None:
+@of_each_loss
+def look(record: Record, losses: dict[str, Any]) -> Check | None:
     """Whether there were batches without a target that counts."""
-    losses = record.last("end").get("losses")
-    if not losses or not losses.get("calls"):
-        return None
     if not losses.get("all_ignored") or losses.get("classes", 0) == 1:
         return _one_class(losses)
     evidence = {"count": losses["all_ignored"], "calls": losses["calls"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leonui.doctor.fault import About, Fault, found, split
+from leonui.doctor.fault import About, Fault, found, loss_calls, split
 from leonui.finding import Check
 from leonui.record import Record
 from leonui.words import mark
@@ -13,18 +13,18 @@ BATCHES = 8
 
 def look(record: Record) -> Check | None:
     """Whether each batch has about the variety of all."""
-    losses = record.last("end").get("losses") or {}
-    if losses.get("batches", 0) < BATCHES or "mixed" not in losses:
+    first, *_ = loss_calls(record) or [{}]
+    if first.get("batches", 0) < BATCHES or "mixed" not in first:
         return None
-    evidence = {"mixed": losses["mixed"], "batches": losses["batches"]}
+    evidence = {"mixed": first["mixed"], "batches": first["batches"]}
     said = mark("batches are mixed: {mixed:.0%} of the targets' variety is within a batch ({batches} looked at)")
-    if losses["mixed"] >= MIXED:
+    if first["mixed"] >= MIXED:
         return Check("MIXED", said, evidence)
     words = mark(
         "samples come in order: only {mixed:.0%} of the targets' variety is within a batch ({batches} looked at)"
     )
     fix = mark("shuffle the training data: DataLoader(..., shuffle=True), or a random permutation in each epoch")
-    return Check("MIXED", said, evidence, found(FAULT.code, words, evidence, fix, split(losses["place"])))
+    return Check("MIXED", said, evidence, found(FAULT.code, words, evidence, fix, split(first["place"])))
 
 
 FAULT = Fault(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from leonui.doctor.fault import About, Fault, found, split
+from typing import Any
+
+from leonui.doctor.fault import About, Fault, found, of_each_loss, split
 from leonui.finding import Check
 from leonui.record import Record
 from leonui.schedule import constant
@@ -12,10 +14,10 @@ from leonui.words import mark
 SHARE = 0.5  # of the calls that were looked at; one that is no number is no evidence
 
 
-def look(record: Record) -> Check | None:
+@of_each_loss
+def look(record: Record, losses: dict[str, Any]) -> Check | None:
     """Whether backward begins on minus what the loss function gave; two optimizers may be adversaries."""
-    losses = record.last("end").get("losses")
-    if not losses or not losses.get("calls") or len({row.get("optimizer") for row in record.rows}) > 1:
+    if len({row.get("optimizer") for row in record.rows}) > 1:
         return None
     calls = losses.get("numbers", losses["calls"])
     evidence = {"function": losses["function"], "count": losses.get("negated", 0), "calls": calls}

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+SITES = 8  # places that are looked at
 LEAST = 4  # samples of a batch that can be compared
 SUMS = 1e-3  # how far a row of probabilities may be from 1
 LOGITS = ("cross_entropy", "binary_cross_entropy_with_logits", "nll_loss")
@@ -14,10 +15,32 @@ ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 
 class Losses:
-    """Counts, over the calls that were looked at, what is odd about the input of a loss function."""
+    """What is seen of each place where a loss function is called; a script may have several."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, Any] = {"calls": 0}
+        self._sites: dict[tuple[str, str], Site] = {}
+
+    def trained_on(self, loss: torch.Tensor) -> None:
+        """Backward begins on a loss."""
+        for site in self._sites.values():
+            site.trained_on(loss)
+
+    def see(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str) -> None:
+        """A loss function was called at a place, and returned ``value``."""
+        if (name, place) in self._sites or len(self._sites) < SITES:
+            self._sites.setdefault((name, place), Site(name, place)).see(args, kwargs, value)
+
+    def summary(self) -> list[dict[str, Any]]:
+        """For the record: each place, in the order in which they were met."""
+        return [site.summary() for site in self._sites.values() if site.seen["calls"]]
+
+
+class Site:
+    """Counts, over the calls at one place that were looked at, what is odd about the input of a loss function."""
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name = name
+        self.seen: dict[str, Any] = {"calls": 0, "place": place, "function": name}
         self._counts = torch.zeros(0, dtype=torch.float64)
         self._within: list[float] = []  # the entropy of each batch's targets, or their variance
         self._expected: list[float] = []
@@ -31,15 +54,14 @@ class Losses:
         if 0 < value < math.inf and loss.item() == -value:
             self._count("negated")
 
-    def see(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str) -> None:
-        """A loss function was called, and returned ``value``."""
+    def see(self, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
+        """The loss function was called, and returned ``value``."""
+        name = self.name
         x = args[0] if args else kwargs.get("input")
         y = args[1] if len(args) > 1 else kwargs.get("target")
         if not isinstance(x, torch.Tensor) or not isinstance(y, torch.Tensor) or not x.numel():
             return
         self.seen["calls"] += 1
-        self.seen.setdefault("place", place)
-        self.seen.setdefault("function", name)
         self.seen.setdefault("reduction", kwargs.get("reduction", "mean"))
         for odd in _odd(name, x.detach(), y, _maker(x), kwargs.get("ignore_index", -100)):
             self._count(odd)
@@ -53,8 +75,8 @@ class Losses:
         self._order(y.detach(), kwargs.get("ignore_index", -100))
 
     def summary(self) -> dict[str, Any]:
-        """For the record; nothing where no loss function was called."""
-        return self.seen | self._counted() | self._ordered() if self.seen["calls"] else {}
+        """For the record."""
+        return self.seen | self._counted() | self._ordered()
 
     def _counted(self) -> dict[str, float]:
         """ignored: the share of the targets that do not count; classes: how many there are among the others."""

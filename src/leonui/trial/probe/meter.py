@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from leonui.trial.probe.exam import Exam
 from leonui.trial.probe.stale import StaleGradient
-from leonui.trial.probe.targets import HeldOut, Targets
+from leonui.trial.probe.targets import HeldOut, Trained
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 
 SHARE, PER_STEP = 0.0015, 1e-6  # of the run's time, and seconds a step: what each measurement may cost
@@ -75,12 +75,13 @@ class Meter:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.targets, self.held_out = Targets(), HeldOut()
+        self.targets, self.held_out = Trained(), HeldOut()
         self.exam = Exam()
         self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
         self._before: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None  # weights, and what they were
         self.wants_targets = True
+        self._met: set[tuple[str, str]] = set()  # the loss functions of this step, and where
         self._steps = 0
 
     def summary(self) -> dict[str, Any]:
@@ -103,9 +104,12 @@ class Meter:
     def see_targets(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str = ""
     ) -> None:
-        """A loss function was given these targets at ``place``, and returned ``value``."""
-        self.wants_targets, began = False, perf_counter()
-        self.targets.see(name, args, kwargs, value)
+        """A loss function was given these targets at ``place``, and returned ``value``: once a step at each place."""
+        if (name, place) in self._met:
+            return
+        self._met.add((name, place))
+        began = perf_counter()
+        self.targets.see(name, args, kwargs, value, place)
         self.exam.losses.see(name, args, kwargs, value, place)
         self._target.took(perf_counter() - began)
 
@@ -117,6 +121,7 @@ class Meter:
             self._stale[index] = StaleGradient()
             self._take_over(optimizer)
         self.wants_targets = steps >= self._target.asks and self._target.due(steps)
+        self._met.clear()
         if self._stale[index].at_step(optimizer):
             row["stale"] = True
         self.exam.order.before_step(optimizer, index, row)
@@ -155,7 +160,7 @@ class Meter:
         """Where others have stepped before, what is known of networks and losses is of another stage."""
         if len(self._stale) > 1:
             self.exam.take_over(optimizer)
-            self.targets = Targets()
+            self.targets = Trained()
             self._target.again(self._steps - 1)
             self._reach.again(self._steps - 1)
 

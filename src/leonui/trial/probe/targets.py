@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import torch
 
-SITES, CALLS = 4, 256  # places of validation, and losses at each, whose targets are looked at
+SITES, CALLS = 4, 256  # places, and losses of validation at each, whose targets are looked at
 PLAIN = {
     "weight": None,
     "reduction": "mean",
@@ -23,7 +25,7 @@ class Targets:
 
     def __init__(self) -> None:
         self.name = ""
-        self._last = 0
+        self._last: Callable[[], torch.Tensor | None] = lambda: None
         self._matched = False
         self._counts = torch.zeros(0)
         self._moments = (0, torch.zeros(1), torch.zeros(1))
@@ -44,16 +46,16 @@ class Targets:
             self._values(target.reshape(len(target), -1) if target.ndim else target.reshape(1, 1))
         else:
             return
-        self.name, self._last = name, id(value)
+        self.name, self._last = name, ref(value)
 
     def renamed(self, loss: torch.Tensor, scaled: torch.Tensor) -> None:
         """A GradScaler's scaled copy stands for the loss."""
-        if id(loss) == self._last:
-            self._last = id(scaled)
+        if loss is self._last():
+            self._last = ref(scaled)
 
     def trained_on(self, loss: torch.Tensor) -> None:
         """Backward begins on ``loss``: the constant can be compared with it if a loss function returned just this."""
-        self._matched = self._matched or id(loss) == self._last
+        self._matched = self._matched or loss is self._last()
 
     def summary(self) -> dict[str, Any]:
         """For the record: the loss function's name and the constant's loss, where it can be compared."""
@@ -83,6 +85,32 @@ class Targets:
         if self.name == "mse_loss":
             return float((squares / n - mean**2).mean())
         return float(-(torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean)).mean())
+
+
+class Trained:
+    """What the best constant prediction would lose of the loss that is trained on, whichever of several that is."""
+
+    def __init__(self) -> None:
+        self._sites: dict[tuple[str, str], Targets] = {}
+
+    def see(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor, place: str) -> None:
+        """A loss function was called at a place, and returned ``value``."""
+        if (name, place) in self._sites or len(self._sites) < SITES:
+            self._sites.setdefault((name, place), Targets()).see(name, args, kwargs, value)
+
+    def renamed(self, loss: torch.Tensor, scaled: torch.Tensor) -> None:
+        """A GradScaler's scaled copy stands for the loss."""
+        for targets in self._sites.values():
+            targets.renamed(loss, scaled)
+
+    def trained_on(self, loss: torch.Tensor) -> None:
+        """Backward begins on ``loss``."""
+        for targets in self._sites.values():
+            targets.trained_on(loss)
+
+    def summary(self) -> dict[str, Any]:
+        """For the record: of the first place whose loss was trained on as it is; nothing where there is none."""
+        return next(filter(None, (targets.summary() for targets in self._sites.values())), {})
 
 
 class HeldOut:
