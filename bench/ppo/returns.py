@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from measure import RESULTS, section, table, write
 
-from leonui.ppo import PPO
+from leonui.ppo import PPO, Settings
 from leonui.ppo.settings import STEPS, preset
 
 LINES = RESULTS / "ppo-returns.jsonl"
@@ -45,9 +45,21 @@ def done() -> list[dict[str, Any]]:
     return [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
 
 
+def settings(row: dict[str, Any]) -> Settings:
+    """Those of a seed; what was no setting when it was made has its default."""
+    return Settings().but({name: value for part in row["settings"].values() for name, value in part.items()})
+
+
 def key(row: dict[str, Any]) -> tuple[Any, ...]:
     """What makes a seed the same as another."""
-    return row["environment"], row["seed"], row["steps"], json.dumps(row["settings"], sort_keys=True)
+    return row["environment"], row["seed"], row["steps"], settings(row)
+
+
+def label(row: dict[str, Any]) -> str:
+    """The environment, the steps, and where its settings are others than the preset's."""
+    now, its = preset(row["environment"]).flat(), settings(row).flat()
+    apart = "".join(f", {name}={its[name]}" for name in now if its[name] != now[name])
+    return f"{row['environment']} ({row['steps']:,}){apart}"
 
 
 def one(environment: str, seed: int, steps: int) -> dict[str, Any]:
@@ -70,18 +82,18 @@ def one(environment: str, seed: int, steps: int) -> dict[str, Any]:
 
 def lines(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """The table: an environment a line."""
-    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault((row["environment"], row["steps"]), []).append(row)
+        found.setdefault(label(row), []).append(row)
     return [
         (
-            f"{environment} ({steps:,})",
+            name,
             str(len(seeds)),
-            *(spread([row[name] for row in seeds]) for name in ("greedy", "training_return")),
+            *(spread([row[figure] for row in seeds]) for figure in ("greedy", "training_return")),
             f"{statistics.fmean(row['seconds'] for row in seeds):.0f} s",
-            *PUBLISHED.get(environment, ("-", "-")),
+            *PUBLISHED.get(seeds[0]["environment"], ("-", "-")),
         )
-        for (environment, steps), seeds in found.items()
+        for name, seeds in found.items()
     ]
 
 
@@ -103,7 +115,7 @@ def main() -> None:
         for seed in range(1, chosen.seeds + 1):
             steps, known = chosen.steps or STEPS.get(environment, 1_000_000), {key(row) for row in done()}
             wanted = {"environment": environment, "seed": seed, "steps": steps}
-            if key(wanted | {"settings": json.loads(json.dumps(asdict(preset(environment))))}) in known:
+            if key(wanted | {"settings": asdict(preset(environment))}) in known:
                 continue
             row = one(environment, seed, steps)
             with LINES.open("a") as file:

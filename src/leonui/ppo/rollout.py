@@ -60,7 +60,7 @@ class Stage:
         ended, cut = np.zeros((length, count), bool), np.zeros((length, count), bool)
         episodes: list[tuple[float, int]] = []
         for t in range(length):
-            action, out = actor.draw(self._now, chance)
+            action, out = actor.draw(self._now, chance, t)
             given, reward, terminated, truncated, info = self.envs.step(actor.fitted(action))
             self.steps += count
             given, reward = np.asarray(given), np.asarray(reward, dtype=np.float64)

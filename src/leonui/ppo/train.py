@@ -215,16 +215,16 @@ class PPO:
         return kept
 
     def _row(self, rollout: Rollout, tally: Tally, lr: float) -> Row:
-        known = self._episodes
-        log_std = self.policy.log_std
+        known, told = self._episodes, tally.summary()
+        gaussian = self.policy.log_std is not None
         return {
             "step": self.steps,
             "update": self.updates,
             "return": sum(known) / len(known) if known else None,
             "episodes": len(rollout.episodes),
             "lr": [lr],
-            **tally.summary(),
-            **({} if log_std is None else {"std": float(log_std.detach().exp().mean())}),
+            **told,
+            **({"std": self.policy.deviation(told["entropy"])} if gaussian else {}),
             **({"observations_cut": self.observed.cut / max(self.observed.seen, 1)} if self.observed.moments else {}),
         }
 
