@@ -7,7 +7,8 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from leonui.ppo import PPO, Settings, checkpoint, clipped_objective, seed, train, worlds
+from leonui.ppo import PPO, Settings, checkpoint, seed, train, worlds
+from leonui.ppo.objective import gains
 from leonui.ppo.policy import LEAST
 from leonui.record import Record
 
@@ -192,11 +193,11 @@ def test_schedules_are_stretched_over_the_run():
 def test_the_range_of_the_ratio_follows_its_schedule(monkeypatch):
     seen = []
 
-    def objective(old, new, advantage, clip):
+    def noted(log_ratio, advantage, clip):
         seen.append(clip)
-        return clipped_objective(old, new, advantage, clip)
+        return gains(log_ratio, advantage, clip)
 
-    monkeypatch.setattr(train, "clipped_objective", objective)
+    monkeypatch.setattr(train, "gains", noted)
     PPO(walks(), SMALL.but({"epochs": 1, "minibatch": 64, "clip_schedule": "linear(1, 0.5)"})).train(16 * 4 * 4)
     assert seen == pytest.approx([0.2, 0.175, 0.15, 0.125])
 

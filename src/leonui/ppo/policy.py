@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -67,11 +68,11 @@ class Policy(nn.Module):
             apart = (actions - mean) * (-log_std).exp()
             log_prob = (-0.5 * apart.square() - log_std - HALF_LOG_2PI).sum(-1)
             return log_prob, (log_std + 0.5 + HALF_LOG_2PI).sum(-1).expand_as(log_prob)
-        heads = [logits.log_softmax(-1) for logits in out.split(self.parts, -1)]
-        chosen = actions.long().reshape(len(actions), -1)
-        picked = [head.gather(1, chosen[:, i : i + 1]).squeeze(1) for i, head in enumerate(heads)]
+        heads = [logits.log_softmax(-1) for logits in (out.split(self.parts, -1) if self.kind == "multi" else (out,))]
+        chosen = actions.long().reshape(len(actions), -1).split(1, -1)
+        picked = [head.gather(1, its).squeeze(1) for head, its in zip(heads, chosen, strict=True)]
         entropies = [-(head.exp() * head).sum(-1) for head in heads]
-        return torch.stack(picked).sum(0), torch.stack(entropies).sum(0)
+        return reduce(torch.add, picked), reduce(torch.add, entropies)
 
     def deviation(self, entropy: float) -> float:
         """The deviation of a Gaussian's actions, their geometric mean, by its entropy in nats."""
@@ -91,6 +92,8 @@ class Actor:
         self._tanh = any(isinstance(layer, nn.Tanh) for layer in policy.net)
         self._log_std = None if policy.log_std is None else policy.log_std.detach().numpy()
         self._noise = np.zeros(0, np.float32)
+        self._start = getattr(space, "start", 0)  # of Discrete and MultiDiscrete: their first action
+        self._shifted = bool(np.any(self._start))
 
     def draw(self, observations: Array, chance: np.random.Generator | None, step: int = 0) -> tuple[Array, Array]:
         """Actions (n, ...) at observations (n, inputs), and what the policy gave; without chance the most probable.
@@ -108,6 +111,7 @@ class Actor:
 
     def _moved(self, features: Array, chance: np.random.Generator, step: int) -> Array:
         """How far from their means actions (n, actions) are."""
+        assert self._log_std is not None
         count, deviation = len(features), np.exp(self._log_std)
         if not self.policy.sde:
             return deviation * chance.standard_normal((count, *deviation.shape), dtype=np.float32)
@@ -119,9 +123,10 @@ class Actor:
         """The most probable actions."""
         if self.policy.kind == "box":
             return out[:, : self.policy.parts[0]]
-        parts = np.split(out, np.cumsum(self.policy.parts)[:-1], axis=1) if len(self.policy.parts) > 1 else [out]
-        chosen = np.stack([part.argmax(1) for part in parts], 1)
-        return chosen if self.policy.kind == "multi" else chosen[:, 0]
+        if self.policy.kind == "discrete":
+            return out.argmax(1)
+        parts = np.split(out, np.cumsum(self.policy.parts)[:-1], axis=1)
+        return np.stack([part.argmax(1) for part in parts], 1)
 
     @torch.no_grad()
     def judged(self, outputs: Array, actions: Array) -> Array:
@@ -133,8 +138,7 @@ class Actor:
         """Actions as the environments take them."""
         if isinstance(self.space, spaces.Box):
             return np.clip(actions, self.space.low, self.space.high).reshape(-1, *self.space.shape)
-        start = self.space.start if isinstance(self.space, spaces.Discrete | spaces.MultiDiscrete) else 0
-        return actions + start if np.any(start) else actions
+        return actions + self._start if self._shifted else actions
 
     def _features(self, x: Array) -> Array:
         """The last hidden layer, (n, features)."""
