@@ -24,21 +24,23 @@ class Tally:
     def __init__(self, seen: Part, rollout: Rollout, clip: float):
         self.stopped = False
         self._seen, self._rollout, self._clip = seen, rollout, clip
-        self._parts: list[tuple[Part, Tensor, Tensor]] = []
+        self._first: Part = {}
+        self._scores: list[tuple[Tensor, Tensor, Tensor]] = []
         self._entropies: list[Tensor] = []
         self._losses: list[tuple[Tensor, Tensor]] = []
         self._steps: list[tuple[float, float, float]] = []
-        self._value: Tensor | None = None
+        self._values: tuple[Tensor, Tensor] | None = None
 
     def see(self, part: Part, log_prob: Tensor, advantage: Tensor, entropy: Tensor) -> None:
         """A minibatch, what its policy and its advantage are (n,), and the mean entropy there."""
-        self._parts.append((part, log_prob.detach(), advantage))
+        self._first = self._first or part
+        self._scores.append((log_prob.detach(), part["old"], advantage))
         self._entropies.append(entropy.detach())
 
-    def step(self, gain: Tensor, error: Tensor, value: Tensor, actor: Engine, critic: Engine) -> None:
-        """The last minibatch was learned from: its losses, its values before that, and the gradients."""
-        self._losses.append((gain.detach(), error.detach()))
-        self._value = value.detach()
+    def step(self, losses: tuple[Tensor, Tensor], values: tuple[Tensor, Tensor], actor: Engine, critic: Engine) -> None:
+        """A minibatch was learned from: its losses, its values until then and before the update, and the gradients."""
+        self._losses.append((losses[0].detach(), losses[1].detach()))
+        self._values = values[0].detach(), values[1]
         norm = actor.stats.grad_norm
         self._steps.append((norm, critic.stats.grad_norm, float(actor.stats.clip_factor < 1)))
 
@@ -55,7 +57,7 @@ class Tally:
             "ratio_max": stats.ratio_max.max().item(),
             "ess": stats.ess.mean().item(),
             "entropy": torch.stack(self._entropies).mean().item(),
-            "policy_loss": -losses[0],
+            "policy_loss": losses[0],
             "value_loss": losses[1],
             "value_moved": self._moved() / max(deviation(self._seen["returns"]).item(), 1e-8),
             **dict(zip(("grad_policy", "grad_value", "grad_clipped"), steps, strict=True)),
@@ -66,25 +68,22 @@ class Tally:
 
     def _an_epoch(self) -> int:
         """How many minibatches an epoch has: the KL at the end of an update is that of the last ones."""
-        return -(-len(self._seen["old"]) // len(self._parts[0][1]))
+        return -(-len(self._seen["old"]) // len(self._first["old"]))
 
     def _stats(self) -> Stats:
         """What the objective saw, a number for each minibatch; all at once, as each alone takes as long as they do."""
-        ratios = pad_sequence([log_prob - part["old"] for part, log_prob, _ in self._parts], batch_first=True)
-        advantages = pad_sequence([advantage for _, _, advantage in self._parts], batch_first=True)
-        lengths = torch.tensor([len(advantage) for _, _, advantage in self._parts])
-        return observed(ratios, advantages, self._clip, torch.arange(ratios.shape[1]) < lengths[:, None], rows=True)
+        new, old, advantage = (pad_sequence([*column], batch_first=True) for column in zip(*self._scores, strict=True))
+        lengths = torch.tensor([len(log_prob) for log_prob, _, _ in self._scores])
+        return observed(new - old, advantage, self._clip, torch.arange(new.shape[1]) < lengths[:, None], rows=True)
 
     def _moved(self) -> float:
         """How far the values of the last minibatch had moved from those before the update."""
-        if self._value is None:
-            return 0.0
-        return (self._value - self._parts[len(self._losses) - 1][0]["value"]).abs().mean().item()
+        return (self._values[0] - self._values[1]).abs().mean().item() if self._values else 0.0
 
     def _before(self) -> Row:
         """What held before the first step: the ratios, and the advantages as they were learned from."""
-        (part, log_prob, advantage), seen = self._parts[0], self._seen
-        told = figures(log_prob, part["old"], advantage, part["value"], part["returns"])
+        (log_prob, old, advantage), seen = self._scores[0], self._seen
+        told = figures(log_prob, old, advantage, self._first["value"], self._first["returns"])
         told |= {"ratio_acted": off(seen["old"], seen["acted"]), "advantage_raw": deviation(seen["advantage"])}
         told["explained_variance"] = explained(seen["value"], seen["returns"])
         return {name: value.item() for name, value in told.items()}

@@ -184,9 +184,9 @@ class PPO:
             return False
         value = self.critic(part["observations"]).squeeze(1)
         error = value_loss(value, part["returns"], part["value"], s.bound.value_clip)
-        gain = gains(log_prob - part["old"], advantage, clip).mean()
-        self._descend(s.learn.value * error - gain - s.learn.entropy * entropy)
-        tally.step(gain, error, value, *self.optimizers)
+        loss = -gains(log_prob - part["old"], advantage, clip).mean()
+        self._descend(loss - s.learn.entropy * entropy + s.learn.value * error)
+        tally.step((loss, error), (value, part["value"]), *self.optimizers)
         return True
 
     def _descend(self, loss: Tensor) -> None:
