@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from leonui import ppo
+from leonui.ppo.objective import observed
 
 DRAW = torch.Generator().manual_seed(0)
 
@@ -153,6 +154,16 @@ def test_stats_say_what_was_cut_off():
     }
     assert {name: value.item() for name, value in stats._asdict().items()} == pytest.approx(expected)
     assert not any(value.requires_grad for value in stats)
+
+
+def test_stats_of_rows_are_those_of_each_row():
+    ratios, advantage, lengths = 0.3 * normal(4, 9), normal(4, 9), torch.tensor([9, 9, 5, 1])
+    mask = torch.arange(9) < lengths[:, None]
+    together = observed(ratios, advantage, (0.1, 0.2), mask, rows=True)
+    for row, length in enumerate(lengths.tolist()):
+        its = ratios[row, :length], advantage[row, :length]
+        _, alone = ppo.clipped_objective(torch.zeros(length), its[0], its[1], (0.1, 0.2))
+        assert [x[row].item() for x in together] == pytest.approx([x.item() for x in alone], rel=1e-12)
 
 
 def test_a_policy_that_has_not_moved_has_the_ratio_one():

@@ -7,7 +7,9 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from leonui.ppo import PPO, Settings, checkpoint, clipped_objective, seed, train, worlds
+from leonui.ppo import PPO, Settings, checkpoint, seed, train, worlds
+from leonui.ppo.objective import gains
+from leonui.ppo.policy import LEAST
 from leonui.record import Record
 
 LENGTH = 3  # steps of an episode of Walk
@@ -50,15 +52,18 @@ SPACES = {
     "from one": spaces.Discrete(3, start=1),
     "multi": spaces.MultiDiscrete([3, 2]),
     "box": spaces.Box(-2, 2, (2,), np.float32),
+    "box, sde": spaces.Box(-2, 2, (2,), np.float32),
 }
+MORE = {"box, sde": {"sde": 4}}
 
 
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("action", SPACES)
 def test_the_ratio_is_one_before_the_first_step(action, normalize):
-    trainer = PPO(walks(SPACES[action]), SMALL.but({"normalize": normalize}))
+    trainer = PPO(walks(SPACES[action]), SMALL.but({"normalize": normalize, **MORE.get(action, {})}))
     rows = [*trainer.rows(16 * 4 * 3)]
     assert {row["ratio_first"] for row in rows} == {0.0}
+    assert all(row["ratio_acted"] < 1e-5 for row in rows)
     assert all(row["kl"] > 0 for row in rows)
 
 
@@ -71,7 +76,8 @@ def test_the_ratio_is_one_before_the_first_step(action, normalize):
     ],
 )
 def test_the_reward_is_learned(action, normalize):
-    settings = SMALL.but({"normalize": normalize, "schedule": "constant", "log_std": -1.0})
+    more = {"normalize": normalize, "schedule": "constant", "log_std": -1.0, **MORE.get(action, {})}
+    settings = SMALL.but(more)
     trainer = PPO(walks(SPACES[action]), settings)
     rows = [*trainer.rows(16 * 4 * 60)]
     assert rows[-1]["return"] > max(0.7 * LENGTH, rows[0]["return"])
@@ -103,12 +109,13 @@ def test_what_is_learned_from_are_real_steps_with_the_value_of_what_they_reached
     assert torch.allclose(seen["advantage"][last], expected[last].float(), atol=1e-4)
 
 
-def test_a_run_that_resumes_is_the_run_that_went_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "more"), [("CartPole-v1", {"target_kl": 0.05}), ("Pendulum-v1", {"sde": 3})])
+def test_a_run_that_resumes_is_the_run_that_went_on(name, more, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "EVERY", 64)
-    settings = SMALL.but({"normalize": True, "target_kl": 0.05})
-    whole = PPO("CartPole-v1", settings, seed=2)
+    settings = SMALL.but({"normalize": True, **more})
+    whole = PPO(name, settings, seed=2)
     whole.train(2048)
-    half = PPO("CartPole-v1", settings, seed=2, folder=tmp_path)
+    half = PPO(name, settings, seed=2, folder=tmp_path)
     for row in half.rows(2048):
         if row["update"] == 19:  # some updates after a checkpoint: killed here
             break
@@ -186,11 +193,11 @@ def test_schedules_are_stretched_over_the_run():
 def test_the_range_of_the_ratio_follows_its_schedule(monkeypatch):
     seen = []
 
-    def objective(old, new, advantage, clip):
+    def noted(log_ratio, advantage, clip):
         seen.append(clip)
-        return clipped_objective(old, new, advantage, clip)
+        return gains(log_ratio, advantage, clip)
 
-    monkeypatch.setattr(train, "clipped_objective", objective)
+    monkeypatch.setattr(train, "gains", noted)
     PPO(walks(), SMALL.but({"epochs": 1, "minibatch": 64, "clip_schedule": "linear(1, 0.5)"})).train(16 * 4 * 4)
     assert seen == pytest.approx([0.2, 0.175, 0.15, 0.125])
 
@@ -202,6 +209,31 @@ def test_a_wait_of_zero_is_an_action_like_others():
 
     actor = PPO(walks(), SMALL).actor
     assert actor.draw(np.zeros((4, 2), np.float32), Zero())[0].shape == (4,)
+
+
+def test_noise_of_the_state_is_held_and_its_density_is_that_of_the_dense_gaussian():
+    settings = Settings.of(hidden=(5,), sde=3, log_std=-0.5)
+    actor = PPO(walks(SPACES["box"]), settings, seed=1).actor
+    policy, chance = actor.policy, np.random.default_rng(0)
+    with torch.no_grad():
+        policy.log_std += 0.3 * torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+    rows = np.array([[0.5, -1.0], [0.5, -1.0], [2.0, 0.3]], dtype=np.float32)
+    drawn = [actor.draw(rows, chance, step)[0] for step in range(4)]
+    assert np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[0], drawn[2])
+    assert not np.isclose(drawn[0], drawn[3]).any()
+    assert not np.isclose(drawn[0][0], drawn[0][1]).any()  # each environment has noise of its own
+
+    policy = policy.double()
+    x = torch.from_numpy(rows).double()
+    features, mean = policy.net[:-1](x), policy.net(x)
+    log_prob, entropy = policy.score(x, torch.from_numpy(drawn[0]).double())
+    for i in range(3):
+        jacobian = torch.kron(features[i : i + 1], torch.eye(2, dtype=torch.float64))  # of actions to all weights
+        covariance = jacobian @ (2 * policy.log_std.flatten()).exp().diag() @ jacobian.T
+        dense = torch.distributions.MultivariateNormal(mean[i], covariance + LEAST * torch.eye(2))
+        assert log_prob[i].item() == pytest.approx(dense.log_prob(torch.from_numpy(drawn[0][i])).item(), rel=1e-9)
+        assert entropy[i].item() == pytest.approx(dense.entropy().item(), rel=1e-9)
+    assert policy.deviation(dense.entropy().item()) == pytest.approx(covariance.det().item() ** 0.25, rel=1e-4)
 
 
 def missing(*_, **__):
@@ -223,6 +255,8 @@ def missing(*_, **__):
         (lambda: worlds.inputs(spaces.Box(0, 255, (96, 96, 3), np.uint8)), r"of shape \(96, 96, 3\) are images"),
         (lambda: Settings.of(lr=None), "lr=None is not a number"),
         (lambda: Settings.of(lr=-1e-3), "lr=-0.001 is below 0"),
+        (lambda: PPO(walks(), Settings.of(sde=4)), r"sde=4 is noise for actions of a Box, and these are Discrete\(3\)"),
+        (lambda: Settings.of(sde=0), "sde=0 is not a whole number of at least 1, or null for none"),
         (lambda: Settings.of(epochs=2.5), "epochs=2.5 is not a whole number of at least 1"),
         (lambda: Settings.of(hidden=8), r"hidden=8 is not a list of widths, like \[64,64\]"),
         (lambda: Settings.of(gamma=2), "gamma=2 is not from 0 to 1"),

@@ -24,10 +24,12 @@ from measure import section, table, write
 
 from leonui.doctor.policy.judge import judge_policy
 from leonui.ppo import PPO
+from leonui.ppo.settings import preset
 from leonui.record import Record, Writer
 
 STEPS, SEEDS, HEALTHY_SEEDS = 40_000, (1, 2), range(1, 11)
-HEALTHY = {"CartPole-v1": 100_000, "Acrobot-v1": 100_000, "Pendulum-v1": 100_000}
+HEALTHY = {"CartPole-v1": {}, "Acrobot-v1": {}, "Pendulum-v1": {"sde": None}}  # what is other than the presets
+LENGTH = 100_000  # of a sound run
 
 
 def jobs() -> dict[tuple[str, str, int], tuple[str, Callable[[], Record]]]:
@@ -39,9 +41,10 @@ def jobs() -> dict[tuple[str, str, int], tuple[str, Callable[[], Record]]]:
         found["rewards x100, shared trunk", "CartPole-v1", seed] = "PPO-SHARED", lambda s=seed: shared(s, 100.0, STEPS)
     for seed in HEALTHY_SEEDS:
         found["sound", "CartPole-v1, 8 x 128", seed] = "", lambda s=seed: sound("CartPole-v1", SOUND, STEPS, s)
-        for environment, steps in HEALTHY.items():
-            made = lambda e=environment, n=steps, s=seed: sound(e, None, n, s)  # noqa: E731
-            found["sound", environment, seed] = "", made
+        for environment, more in HEALTHY.items():
+            made = lambda e=environment, m=more, s=seed: sound(e, preset(e).but(m), LENGTH, s)  # noqa: E731
+            name = ", ".join([environment, *(f"{key}={value}" for key, value in more.items())])
+            found["sound", name, seed] = "", made
     return found
 
 

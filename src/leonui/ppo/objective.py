@@ -53,11 +53,19 @@ def clipped_objective(
     """
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not known; choose one of {', '.join(KINDS)}")
-    low, high = epsilon if isinstance(epsilon, tuple) else (epsilon, epsilon)
     log_ratio = kept(new_log_prob - old_log_prob, mask)
     advantage = kept(advantage, mask)
     if kind == "gspo":
         log_ratio = sequence_mean(log_ratio, mask).unsqueeze(-1).expand_as(log_ratio)
+    gain = gains(log_ratio, advantage, epsilon, dual_clip, kind)
+    return reduced(-gain, mask, reduce), observed(log_ratio.detach(), advantage, epsilon, mask)
+
+
+def gains(
+    log_ratio: Tensor, advantage: Tensor, epsilon: Epsilon, dual_clip: float | None = None, kind: str = "clip"
+) -> Tensor:
+    """What each sample adds to the objective, of the shape of ``log_ratio``; the arguments are the objective's."""
+    low, high = _range(epsilon)
     ratio = log_ratio.exp()
     if kind == "spo":
         apart = (ratio - 1).square() / 2
@@ -66,7 +74,11 @@ def clipped_objective(
         gain = torch.minimum(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)
     if dual_clip is not None:
         gain = torch.where(advantage < 0, torch.maximum(gain, dual_clip * advantage), gain)
-    return reduced(-gain, mask, reduce), _stats(log_ratio.detach(), advantage, low, high, mask)
+    return gain
+
+
+def _range(epsilon: Epsilon) -> tuple[float, float]:
+    return epsilon if isinstance(epsilon, tuple) else (epsilon, epsilon)
 
 
 def value_loss(
@@ -120,14 +132,16 @@ def reduced(x: Tensor, mask: Tensor | None, reduce: str | float) -> Tensor:
     return kept(x, mask).sum() / reduce
 
 
-def _stats(log_ratio: Tensor, advantage: Tensor, low: float, high: float, mask: Tensor | None) -> Stats:
+def observed(log_ratio: Tensor, advantage: Tensor, epsilon: Epsilon, mask: Tensor | None, rows: bool = False) -> Stats:
+    """What an objective saw; with ``rows`` one number for each row along the last axis, and not one for all."""
+    over, (low, high) = (sequence_mean if rows else mean), _range(epsilon)
     ratio = log_ratio.exp()
     below, above = ratio < 1 - low, ratio > 1 + high
     return Stats(
-        kl=mean(ratio - 1 - log_ratio, mask),
-        clip_low=mean((below & (advantage < 0)).to(ratio.dtype), mask),
-        clip_high=mean((above & (advantage > 0)).to(ratio.dtype), mask),
-        out_of_range=mean((below | above).to(ratio.dtype), mask),
-        ratio_max=kept(ratio, mask).max(),
-        ess=mean(ratio, mask).square() / mean(ratio.square(), mask),
+        kl=over(ratio - 1 - log_ratio, mask),
+        clip_low=over((below & (advantage < 0)).to(ratio.dtype), mask),
+        clip_high=over((above & (advantage > 0)).to(ratio.dtype), mask),
+        out_of_range=over((below | above).to(ratio.dtype), mask),
+        ratio_max=kept(ratio, mask).amax(-1 if rows else ()),
+        ess=over(ratio, mask).square() / over(ratio.square(), mask),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def film(trainer: PPO, path: Path, seed: int = 0) -> float:
 
     Raises gymnasium.error.Error or RuntimeError where the environment cannot be drawn here.
     """
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures in memory need no screen, and SDL complains of none
     world: Any = gymnasium.make(trainer.name, render_mode="rgb_array")
     seen, _ = world.reset(seed=seed)
     frames, total, over = [world.render()], 0.0, False

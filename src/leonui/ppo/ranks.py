@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 def grouped() -> bool:
@@ -37,6 +40,16 @@ def joined() -> Iterator[bool]:
         yield rank() == 0
     finally:
         dist.destroy_process_group()
+
+
+def parallel(module: nn.Module) -> nn.Module:
+    """A module whose weights are the first process's, and whose gradients are means; buffers are each one's."""
+    if not grouped():
+        return module
+    known = inspect.signature(DistributedDataParallel).parameters
+    flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # as older torch has it
+    options: dict[str, Any] = {flag: False}
+    return DistributedDataParallel(module, **options)
 
 
 def summed(values: Tensor) -> Tensor:

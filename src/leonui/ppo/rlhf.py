@@ -19,7 +19,7 @@ from leonui.ppo.divergence import KLTarget, exact_kl, kl
 from leonui.ppo.judging import Reward, judged
 from leonui.ppo.logprobs import LanguagePolicy, Scored, entropy, logprobs
 from leonui.ppo.objective import Stats, clipped_objective, mean, value_loss
-from leonui.ppo.ranks import Means, grouped, rank, summed, world
+from leonui.ppo.ranks import Means, parallel, rank, summed, world
 from leonui.ppo.reference import Reference
 from leonui.ppo.rlhf_settings import Advantage, KLPenalty, Sampling, Update, check_together
 from leonui.record import Record, Row
@@ -87,10 +87,8 @@ class RLHF:
         check_together(self.penalty, self.advantage, self.sampling)
         self.model = model.eval()
         self.policy = LanguagePolicy(model, critic=self.advantage.kind == "gae")
-        self._trained: nn.Module = (
-            DistributedDataParallel(self.policy, broadcast_buffers=False) if grouped() else self.policy
-        )
-        self.reference = Reference(model, reference)  # after DDP, which gives every process the weights of the first
+        self._trained = parallel(self.policy)
+        self.reference = Reference(model, reference)  # after that, which gives every process the weights of the first
         self._parameters = [p for p in self.policy.parameters() if p.requires_grad]
         self.optimizer = (optimizer or self._adamw)(self._parameters)
         self.device = self._parameters[0].device

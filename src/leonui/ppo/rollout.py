@@ -55,12 +55,14 @@ class Stage:
     def collect(self, actor: Actor, chance: np.random.Generator, length: int) -> Rollout:
         """Walk on for ``length`` steps. Raises FloatingPointError where what is given is not finite."""
         count = self.envs.num_envs
-        seen, acts, outs, finals_ = [self._now], [], [], {}
+        acts, outs, finals_ = [], [], {}
+        seen = np.empty((length + 1, *self._now.shape), np.float32)
+        seen[0] = self._now
         rewards, real = np.zeros((length, count), np.float32), np.ones((length, count), bool)
         ended, cut = np.zeros((length, count), bool), np.zeros((length, count), bool)
         episodes: list[tuple[float, int]] = []
         for t in range(length):
-            action, out = actor.draw(self._now, chance)
+            action, out = actor.draw(self._now, chance, t)
             given, reward, terminated, truncated, info = self.envs.step(actor.fitted(action))
             self.steps += count
             given, reward = np.asarray(given), np.asarray(reward, dtype=np.float64)
@@ -73,13 +75,14 @@ class Stage:
             for i, final in ({} if self._next_step else finals(info, done)).items():
                 finals_[t, i] = self.observed.scale(final.astype(np.float32).reshape(1, -1))[0]
             rewards[t], ended[t], cut[t] = self.returns(reward, done), terminated, truncated
-            self._now, self._over = self.observed(given), done
-            seen.append(self._now)
+            self._over = done
+            seen[t + 1] = self.observed(given)
+            self._now = seen[t + 1]
             acts.append(action)
             outs.append(out)
         actions = np.stack(acts)
         acted = actor.judged(np.stack(outs), actions)
-        return Rollout(np.stack(seen), actions, acted, rewards, ended, cut, real, finals_, episodes)
+        return Rollout(seen, actions, acted, rewards, ended, cut, real, finals_, episodes)
 
     def _count(self, reward: Array, done: Array, real: Array, episodes: list[tuple[float, int]]) -> None:
         self._return += reward * real

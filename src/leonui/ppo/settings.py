@@ -21,6 +21,7 @@ def _whole(value: object) -> bool:
 # what a setting may be, by how its type is written
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "int": ("a whole number of at least 1", _whole),
+    "int | None": ("a whole number of at least 1, or null for none", lambda value: value is None or _whole(value)),
     "float": ("a number", _number),
     "float | None": ("a number, or null for none", lambda value: value is None or _number(value)),
     "bool": ("true or false", lambda value: isinstance(value, bool)),
@@ -85,11 +86,15 @@ class Bound:
 
 @dataclass(frozen=True)
 class Network:
-    """Actor and critic, each: widths of the hidden layers; "tanh" or "relu"; where a Gaussian's log_std begins."""
+    """Actor and critic, each: widths of the hidden layers; "tanh" or "relu"; where a Gaussian's log_std begins.
+
+    sde: a Gaussian's noise is a function of the state, drawn anew every so many steps; None for noise of each step.
+    """
 
     hidden: tuple[int, ...] = (64, 64)
     activation: str = "tanh"
     log_std: float = 0.0
+    sde: int | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ _MUJOCO = Settings.of(
     envs=1, length=2048, epochs=10, minibatch=64, lr=3e-4, entropy=0.0, normalize=True
 )  # CleanRL, ppo_continuous_action.py
 
-# From RL Baselines3 Zoo (hyperparams/ppo.yml) where no other source is named. Departures: no gSDE for Pendulum.
+# From RL Baselines3 Zoo (hyperparams/ppo.yml) where no other source is named.
 PRESETS = {
     "CartPole-v1": Settings.of(
         envs=8,
@@ -186,7 +191,7 @@ PRESETS = {
         envs=16, length=1024, minibatch=64, lr=3e-4, schedule="constant", gamma=0.999, lam=0.98, entropy=0.01
     ),
     "Pendulum-v1": Settings.of(
-        envs=4, length=1024, epochs=10, minibatch=64, lr=1e-3, schedule="constant", gamma=0.9, entropy=0.0
+        envs=4, length=1024, epochs=10, minibatch=64, lr=1e-3, schedule="constant", gamma=0.9, entropy=0.0, sde=4
     ),
     "MountainCar-v0": Settings.of(
         envs=16, length=16, minibatch=64, lr=3e-4, schedule="constant", lam=0.98, entropy=0.0, normalize=True
@@ -196,7 +201,8 @@ PRESETS = {
     "Walker2d-v5": _MUJOCO,
     "InvertedPendulum-v5": _MUJOCO,
 }
-STEPS = {"CartPole-v1": 100_000, "Pendulum-v1": 100_000}  # that these were published for; the others for a million
+# that these were published for, the others for a million; the last rollout that began was finished there
+STEPS = {"CartPole-v1": 100_000, "Pendulum-v1": 102_400}
 
 
 def preset(name: str) -> Settings:

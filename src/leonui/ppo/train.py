@@ -6,24 +6,26 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
-from torch import Tensor, nn
+from torch import Tensor
 
 from leonui import optim
 from leonui.engine import Engine
 from leonui.ppo.advantage import gae, normalize
 from leonui.ppo.checkpoint import load, save
+from leonui.ppo.divergence import kl
 from leonui.ppo.moments import Observations, Returns
-from leonui.ppo.objective import clipped_objective, value_loss
+from leonui.ppo.objective import gains, value_loss
 from leonui.ppo.policy import Actor, Policy, critic
 from leonui.ppo.rollout import Rollout, Stage
 from leonui.ppo.settings import Settings, preset
-from leonui.ppo.tally import Tally
+from leonui.ppo.tally import Part, Tally
 from leonui.ppo.worlds import inputs, make
 from leonui.record import Row
 from leonui.schedule import parse
@@ -69,13 +71,12 @@ class PPO:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.policy, self.critic = Policy(size, space, s.network), critic(size, s.network)
-        self.optimizers: list[Engine] = [
-            optimizer(s.learn.optimizer, net, lr=s.learn.lr, clip_norm=s.bound.max_norm)
-            for net in (self.policy, self.critic)
-        ]
+        self._weights: list[list[Tensor]] = [[*net.parameters()] for net in (self.policy, self.critic)]
+        self.optimizers = [optimizer(s.learn.optimizer, its, s.learn.lr, s.bound.max_norm) for its in self._weights]
         self.actor = Actor(self.policy, space)
         self.observed = Observations(size, s.collect.normalize)
         self.stage = Stage(self.envs, self.observed, Returns(self.envs.num_envs, s.collect.gamma, s.collect.normalize))
+        self._schedule, self._clips = parse(s.learn.schedule), parse(s.bound.clip_schedule)
         self._chance, self._order = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         self.updates = 0
         self._episodes: deque[float] = deque(maxlen=RECENT)
@@ -150,49 +151,55 @@ class PPO:
     def _update(self, rollout: Rollout, share: tuple[float, float]) -> Row:
         """Learn from a rollout, which goes from one ``share`` of the training to another."""
         s, seen = self.settings, self._batch(rollout)
-        lr = s.learn.lr * parse(s.learn.schedule).along(*share)
-        clip = s.bound.clip * parse(s.bound.clip_schedule).along(*share)
+        lr = s.learn.lr * self._schedule.along(*share)
+        clip = s.bound.clip * self._clips.along(*share)
         for one in self.optimizers:
             for group in one.param_groups:
                 group["lr"] = lr
-        tally = Tally(seen, rollout)
-        learned = {key: seen[key] for key in LEARNED}
-        for part in self._parts(len(seen["old"])):
-            if not self._learn({key: x[part] for key, x in learned.items()}, clip, tally):
+        tally = Tally(seen, rollout, clip)
+        for part in self._parts(seen):
+            if not self._learn(part, clip, tally):
                 break
         self.updates += 1
         self._episodes.extend(value for value, _ in rollout.episodes)
         return self._row(rollout, tally, lr)
 
-    def _parts(self, count: int) -> Iterator[Tensor]:
-        """Which samples a step learns from, in each epoch; one alone has no advantage over others."""
+    def _parts(self, seen: Part) -> Iterator[Part]:
+        """The samples of each step, in each epoch in another order; one alone has no advantage over others."""
         for _ in range(self.settings.learn.epochs):
-            for part in torch.randperm(count, generator=self._order).split(self.settings.learn.minibatch):
-                if len(part) > 1:
-                    yield part
+            order = torch.randperm(len(seen["old"]), generator=self._order)
+            columns = [seen[name][order].split(self.settings.learn.minibatch) for name in LEARNED]
+            for part in zip(*columns, strict=True):
+                if len(part[0]) > 1:
+                    yield dict(zip(LEARNED, part, strict=True))
 
-    def _learn(self, part: dict[str, Tensor], clip: float, tally: Tally) -> bool:
+    def _learn(self, part: Part, clip: float, tally: Tally) -> bool:
         """One step on some samples; False, and no step, where the policy has moved too far."""
         s = self.settings
-        log_prob, entropy = self.policy.score(part["observations"], part["actions"])
-        advantage = normalize(part["advantage"])
-        loss, stats = clipped_objective(part["old"], log_prob, advantage, clip)
-        tally.see(part, log_prob, advantage, stats, entropy)
-        if s.bound.target_kl is not None and stats.kl.item() > BEYOND * s.bound.target_kl:
+        log_prob, entropies = self.policy.score(part["observations"], part["actions"])
+        advantage, entropy = normalize(part["advantage"]), entropies.mean()
+        tally.see(part, log_prob, advantage, entropy)
+        if s.bound.target_kl is not None and kl(part["old"], log_prob).mean().item() > BEYOND * s.bound.target_kl:
             tally.stopped = True
             return False
         value = self.critic(part["observations"]).squeeze(1)
         error = value_loss(value, part["returns"], part["value"], s.bound.value_clip)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        (loss - s.learn.entropy * entropy.mean() + s.learn.value * error).backward()
-        for optimizer in self.optimizers:
-            optimizer.step()
-        tally.step((loss, error), value - part["value"], *self.optimizers)
+        loss = -gains(log_prob - part["old"], advantage, clip).mean()
+        self._descend(loss - s.learn.entropy * entropy + s.learn.value * error)
+        tally.step((loss, error), (value, part["value"]), *self.optimizers)
         return True
 
+    def _descend(self, loss: Tensor) -> None:
+        """A step of actor and critic, each clipped apart; torch's wrapper of ``step`` would cost as much again."""
+        for weight in chain(*self._weights):
+            weight.grad = None
+        loss.backward()
+        with torch.no_grad():
+            for one, its in zip(self.optimizers, self._weights, strict=True):
+                one.advance(its)
+
     @torch.no_grad()
-    def _batch(self, rollout: Rollout) -> dict[str, Tensor]:
+    def _batch(self, rollout: Rollout) -> Part:
         """The samples that count, with what each update compares them to; on the path that training takes."""
         s, seen = self.settings, torch.from_numpy(rollout.observations)
         value = self.critic(seen).squeeze(-1)
@@ -215,16 +222,16 @@ class PPO:
         return kept
 
     def _row(self, rollout: Rollout, tally: Tally, lr: float) -> Row:
-        known = self._episodes
-        log_std = self.policy.log_std
+        known, told = self._episodes, tally.summary()
+        gaussian = self.policy.log_std is not None
         return {
             "step": self.steps,
             "update": self.updates,
             "return": sum(known) / len(known) if known else None,
             "episodes": len(rollout.episodes),
             "lr": [lr],
-            **tally.summary(),
-            **({} if log_std is None else {"std": float(log_std.detach().exp().mean())}),
+            **told,
+            **({"std": self.policy.deviation(told["entropy"])} if gaussian else {}),
             **({"observations_cut": self.observed.cut / max(self.observed.seen, 1)} if self.observed.moments else {}),
         }
 
@@ -283,10 +290,10 @@ class PPO:
             save(self.folder, self.state_dict())
 
 
-def optimizer(name: str, net: nn.Module, **options: Any) -> Engine:
+def optimizer(name: str, weights: list[Tensor], lr: float, max_norm: float) -> Engine:
     """One of leonui.optim for a network; Adam's epsilon is the baselines'. Raises ValueError for an unknown name."""
     made = getattr(optim, name, None)
     if not (isinstance(made, type) and issubclass(made, Engine)):
         raise ValueError(f"optimizer={name!r} is none of leonui.optim; leonui optimizers lists them")
-    settings: dict[str, Any] = options | ({"eps": EPS} if name in ("Adam", "AdamW") else {})
-    return made(net.parameters(), **settings)
+    settings: dict[str, Any] = {"lr": lr, "clip_norm": max_norm} | ({"eps": EPS} if name in ("Adam", "AdamW") else {})
+    return made(weights, **settings)

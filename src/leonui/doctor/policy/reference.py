@@ -37,7 +37,7 @@ def far(record: Record) -> Check | None:
         return None
     values, at = over(record, "kl", OVER * target)
     evidence = {"target": target, "last": ends(values)[1], "highest": max(values)}
-    said = mark("the KL target was held: {last:.3g} nats at the end, {target:.3g} wanted")
+    said = mark("the KL did not run away from its target: {last:.3g} nats at the end, {target:.3g} wanted")
     if at is None:
         return Check("KL-HIGH", said, evidence)
     evidence |= {"step": step(record, at)}
