@@ -108,7 +108,9 @@ def journal(ends: dict[str, list[float]], spent: int = 90, shape=(1.3, 1.15, 1.0
         for (seed, loss), (share, higher) in product(enumerate(losses, 1), zip(SHARES, shape, strict=True)):
             steps = round(share * 400)
             row = {"entrant": name, "seed": seed, "share": share, "loss": loss * higher, "judged_by": "training"}
-            kept.add(json.loads(json.dumps(row | {"steps": steps, "passes": 2 * steps, "seconds": steps / 100})))
+            took = {"steps": steps, "passes": 2 * steps, "seconds": steps / 100}
+            took |= {"state_bytes": 84, "peak_bytes": round(1e6 * share) + seed}
+            kept.add(json.loads(json.dumps(row | took)))
     return kept
 
 
@@ -144,6 +146,7 @@ def test_what_it_takes_to_the_target():
     assert (lion["passes"], lion["seconds"]) == pytest.approx((400, 2.0))
     assert lion["faster"] == pytest.approx(2.0)
     assert (lion["arrived"], own["arrived"]) == (5, 3)
+    assert (lion["state_bytes"], lion["peak_bytes"]) == (84, 1_000_003)
     auto = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",), track="auto"))["entrants"][0]
     assert auto["steps"] == pytest.approx(290)
     other = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",), reference="lion"))
@@ -265,7 +268,11 @@ def test_a_race(tmp_path):
     assert {(row["entrant"], row["share"], row["steps"]) for row in job.journal.rows} == {
         (name, share, round(share * 60)) for name, share in product((OWN, "lion"), SHARES)
     }
-    assert standings(job.journal, job.plan)["verdict"] == "one_seed"
+    told = standings(job.journal, job.plan)
+    assert told["verdict"] == "one_seed"
+    held = {row["entrant"]: row["state_bytes"] for row in told["entrants"]}
+    assert held == {OWN: 0, "lion": 4 * (8 * 16 + 16 + 16 + 1) + 4 * 4}  # an average, and a count of each tensor
+    assert all(row["peak_bytes"] > 50e6 for row in told["entrants"])  # torch alone is that much
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leonui.report.chart import BASELINE, CLIMB, QUIET, Chart, Lexicon, blank, scale, ticks
-from leonui.report.numerals import duration, known, number
+from leonui.report.numerals import duration, known, number, size
 from leonui.report.text import Text, say
 from leonui.report.told import run, tile
 from leonui.words import mark
@@ -26,7 +26,7 @@ QUANTITIES = {
 }
 HEADS = (
     mark("optimizer"), mark("lr"), mark("final loss"), mark("behind the best"), mark("p"), mark("steps to target"),
-    mark("passes"), mark("time"), mark("seeds there"),
+    mark("passes"), mark("time"), mark("seeds there"), mark("state"), mark("peak memory"),
 )  # fmt: skip
 COLOURS = (CLIMB, BASELINE, "var(--good)", "var(--bad)", "var(--ink)", QUIET)
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -79,6 +79,7 @@ def _row(row: Mapping[str, Any], result: Result) -> dict[str, Any]:
             "" if row.get("p") is None else f"{row['p']:.2g}",
             number(row.get("steps")), number(row.get("passes")), duration(row.get("seconds")),
             "" if row.get("arrived") is None else f"{row['arrived']}/{result.get('seeds')}",
+            size(row.get("state_bytes")), size(row.get("peak_bytes")),
         ),
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from leonui.report.numerals import size
 from leonui.terminal.text import REPORT, UNFINISHED, headline, number, speaker
 from leonui.words import mark, translate
 
@@ -52,7 +53,7 @@ def _table(result: dict[str, Any], lang: str) -> Table:
     table.add_column(translate(mark("optimizer"), lang))
     heads = (
         "lr", mark("final loss"), mark("behind the best"), "p",
-        mark("steps to target"), mark("passes"), mark("seconds"), mark("seeds there"),
+        mark("steps to target"), mark("passes"), mark("seconds"), mark("seeds there"), mark("state"), mark("peak memory"),
     )  # fmt: skip
     for head in heads:
         table.add_column(translate(head, lang), justify="right")
@@ -62,7 +63,8 @@ def _table(result: dict[str, Any], lang: str) -> Table:
         style = "bold" if row["entrant"] in (result["tied"] or [result["best"]]) else ""
         table.add_row(
             escape(row["entrant"]), number(row["lr"]), number(row["mean"]), _behind(row),
-            "-" if row["p"] is None else f"{row['p']:.2g}", *clocks, number(row["seconds"]), there, style=style,
+            "-" if row["p"] is None else f"{row['p']:.2g}", *clocks, number(row["seconds"]), there,
+            *(size(row[kind]) if row[kind] is not None else "-" for kind in ("state_bytes", "peak_bytes")), style=style,
         )  # fmt: skip
     return table
 

@@ -34,6 +34,10 @@ class Act:
         """Whether a treatment is in force."""
         return self.treatment is not None and name in self.treatment.names
 
+    def walker(self, optimizer: Optimizer) -> Optimizer:
+        """Who steps for an optimizer: its stand-in, or itself."""
+        return self._stand_ins.get(id(optimizer), optimizer)
+
     @uncompiled
     def step(
         self,

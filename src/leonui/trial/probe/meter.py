@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.exam import Exam
+from leonui.trial.probe.memory import Memory
 from leonui.trial.probe.stale import StaleGradient
 from leonui.trial.probe.targets import Targets
 from leonui.trial.probe.tensors import gradients, total_norm, weights
@@ -72,11 +73,17 @@ class Meter:
         self.clock = Clock()
         self.targets = Targets()
         self.exam = Exam()
+        self.memory = Memory()
         self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
         self._before: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None  # weights, and what they were
         self.wants_targets = True
         self._steps = 0
+
+    def begin(self) -> None:
+        """A branch begins in this process: its time and its memory are its own."""
+        self.clock.start()
+        self.memory.begin()
 
     def before_backward(self, scaled: bool) -> None:
         """Gradients are about to be added to: those of a loss that a GradScaler has scaled, or not."""
@@ -126,8 +133,10 @@ class Meter:
             self._copying = perf_counter() - began
 
     def after_step(self, optimizer: Optimizer, row: dict[str, Any]) -> None:
-        """Put into the row what is known once the weights have moved: how far, relative to their norm."""
+        """Put into the row what is known once ``optimizer`` has moved the weights: how far, relative to their norm."""
         self._stale[row["optimizer"]].after_step()
+        if "phase" not in row:
+            self.memory.after_step(optimizer, row["optimizer"])
         if self._before is None:
             return
         began = perf_counter()
@@ -140,6 +149,10 @@ class Meter:
         row["weight_norm"] = norm
         row["lost"] = lost
         self._ratio.took(self._copying + perf_counter() - began)
+
+    def summary(self) -> dict[str, Any]:
+        """What the record's end tells of all steps together."""
+        return self.targets.summary() | self.exam.summary() | self.memory.summary()
 
     @staticmethod
     def _unscaled_norm(optimizer: Optimizer) -> torch.Tensor | None:

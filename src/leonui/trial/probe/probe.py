@@ -183,7 +183,7 @@ class Probe:
     @guarded()
     def _after(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         with self.meter.clock:
-            self.meter.after_step(optimizer, row)
+            self.meter.after_step(self.act.walker(optimizer), row)
             self.meter.exam.look.before(self.course.tick + 1, self.plan)
             self._write(optimizer, row, outside)
         if self.course.over and self._complete():
@@ -266,7 +266,7 @@ class Probe:
             self._go_back()
         self.aside.begin(self.plan)
         self.ledger = Ledger(Writer(record_path(self.plan.folder)), self.ledger.facts)
-        self.meter.clock.start()
+        self.meter.begin()
         self.course.follow(self.plan.route)
         self._enter()
 
@@ -306,8 +306,7 @@ class Probe:
             "backwards": self.backwards,
             "seconds": self.meter.clock.elapsed,
             "probe_seconds": self.meter.clock.spent,
-            **self.meter.targets.summary(),
-            **self.meter.exam.summary(),
+            **self.meter.summary(),
             **self.glide.summary(),
             **(self.act.treatment.summary() if self.act.treatment else {}),
             "scheduler": self.scheduled_steps + self.schedule_steps,
