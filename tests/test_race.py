@@ -17,6 +17,7 @@ from click.testing import CliRunner
 import leonui
 from leonui.cli import cli
 from leonui.finder.guide import Silent
+from leonui.landscape import SURFACES, Climber, Conditions, climb
 from leonui.race import Plan, Race, RaceResult
 from leonui.race.cluster import Cluster, different, versions
 from leonui.race.crew import Crew
@@ -26,6 +27,7 @@ from leonui.race.profile import share as share_within
 from leonui.race.protocol import OWN, SHARES, default_rate
 from leonui.race.result import CLOCKS, result, standings
 from leonui.race.statistics import holm, paired, reached
+from leonui.race.surface import SurfaceRace, arrival, start
 from leonui.record import Record
 from leonui.report import document
 from leonui.trial.judge import Judge
@@ -49,6 +51,8 @@ INF = math.inf
         ([0.0, 0.0, 0.0], 0.0, False),
         ([INF] * 6, INF, True),
         ([INF, 0.1, 0.2, 0.1, 0.3], INF, False),
+        ([INF, 0.1, 0.2, 0.1, 0.3, 0.2], INF, True),
+        ([INF, -0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.1, 0.4], None, True),  # nine of ten
         ([INF, -0.1, 0.2, 0.1, 0.3], None, False),
     ],
 )
@@ -189,7 +193,7 @@ def test_the_page(ends, lang, tmp_path):
     job.journal = journal(ends)
     page = document(result(job) | {"lang": lang, "leonui": "0.1.0"})
     assert "None" not in page.partition("<pre")[0].replace("display: none", "").replace("'none'", "")
-    assert ('data-chart="lengths"' in page) == bool(ends)
+    assert ('data-chart="lengths"' in page) == ('data-chart="ends"' in page) == bool(ends)
     assert repr(RaceResult(result(job))).startswith("RaceResult(")
 
 
@@ -383,3 +387,61 @@ def test_the_command_races_and_resumes(tmp_path, monkeypatch):
     assert all(row["spent"] > 0 and row["lr"] for row in told["entrants"])
     again = CliRunner().invoke(cli, ["race", "--resume", told["run"], "--json", "--runs", str(tmp_path)])
     assert json.loads(again.stdout)["entrants"] == told["entrants"]
+
+
+# on surfaces
+
+
+@pytest.mark.parametrize(
+    ("surface", "lr", "begin", "steps"),
+    [
+        ("bowl", 0.5, (2.0, 0.0), 9),  # 2 / 2^9, whose square half is below 16e-6
+        ("bowl", 2.5, (2.0, 0.0), INF),  # it diverges
+        ("bowl", 0.001, (2.0, 0.0), INF),  # it is on its way
+        ("rastrigin", 0.001, (-3.3, 2.2), INF),  # it rests in another minimum
+        ("bowl", 0.5, (0.0, 0.0), 0),
+    ],
+)
+def test_when_a_climb_has_arrived(surface, lr, begin, steps):
+    path = climb(SURFACES[surface], Climber("SGD", lr), begin, Conditions(50))
+    assert arrival(SURFACES[surface], path) == steps
+
+
+def test_starts_are_in_the_window_and_those_of_the_search_are_others():
+    starts = [start(SURFACES["ravine"], seed, search) for seed, search in product(range(9), (False, True))]
+    assert len(set(starts)) == 18
+    assert all(low <= x <= high for at in starts for x, (low, high) in zip(at, SURFACES["ravine"].window, strict=True))
+
+
+@pytest.mark.parametrize("track", ["tuned", "defaults", "auto"])
+def test_a_race_on_a_surface(track):
+    job = SurfaceRace("bowl", Plan(("sgd", "lion"), own=False, seeds=6, steps=100, track=track))
+    job.go(Silent())
+    told = job.result()
+    rows = {row["entrant"]: row for row in told["entrants"]}
+    assert (told["verdict"], told["best"]) == ("none", None) if track == "defaults" else ("winner", "sgd")
+    if track != "defaults":  # 0.001, and 100 steps: nobody arrives
+        assert rows["sgd"]["lr"] == 1.0  # one step on this bowl
+        assert rows["sgd"]["steps"] == 1 + (rows["sgd"]["spent"] if track == "auto" else 0)
+        assert rows["lion"]["spent"] == rows["sgd"]["spent"] > 0
+    page = document(json.loads(json.dumps(told, allow_nan=False)) | {"lang": "vi", "leonui": "0.1.0"})
+    assert 'data-chart="ways"' in page
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--surface", "everest", "-o", "sgd"], "no surface is called 'everest'; choose of bowl, ravine"),
+        (
+            ["--surface", "bowl", "-o", "sgd", "train.py"],
+            "a surface is no script: give it -o, --seeds, --steps, --track",
+        ),
+        (["--surface", "bowl", "-o", "sgd", "--on", "ray"], "a surface is no script"),
+        (["--surface", "bowl"], "a race needs an optimizer; name some: -o adamw -o lion"),
+        (["--surface", "bowl", "-o", "torch.optim:LBFGS"], "leonui.optim has no optimizer 'torch.optim:LBFGS'"),
+    ],
+)
+def test_what_cannot_race_on_a_surface(words, message, tmp_path):
+    done = CliRunner().invoke(cli, ["race", "--runs", str(tmp_path), *words])
+    assert done.exit_code == 2
+    assert message in done.output
