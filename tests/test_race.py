@@ -302,6 +302,50 @@ def test_a_race_that_was_broken_off_goes_on_where_it_was(tmp_path):
     assert len({row["loss"] for row in longest}) == 4  # other seeds, other weights
 
 
+class Writes(Crew):
+    """Notes one line for each part that it is given."""
+
+    def each(self, parts, note):
+        for part in parts:
+            note({"event": "tuned", "entrant": part.entrant, "scale": 1.0, "lr": 0.1, "spent": 0})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_disk_that_is_full_ends_a_race_that_could_not_go_on(tmp_path):
+    job = Race(Program("script", SCRIPT, ("plain",)), tmp_path, Plan(("lion",)), Writes())
+    (tmp_path / "race.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"), Runner(job.program, tmp_path, workers=1) as runner:
+        job.go(runner, Silent())
+
+
+OLD = {"entrants": ["lion"], "seeds": 5, "track": "tuned"}
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (OLD, ""),
+        (OLD | {"reference": "own", "steps": None, "budget": None, "metric": None, "goal": "min"}, ""),
+        (OLD | {"wings": 2}, "the plan of this race has wings, of a newer leonui; go on with that one"),
+    ],
+)
+def test_plans_of_other_versions(written, message):
+    if not message:
+        assert Plan.of(written) == Plan(("lion",))
+        return
+    with pytest.raises(ValueError, match=message):
+        Plan.of(written)
+
+
+def test_a_journal_of_a_version_without_memory_and_with_what_nobody_knows_is_read():
+    kept = Record.read(Path(__file__).parent / "hostile" / "race-0.1.jsonl")
+    told = standings(kept, Plan(("lion",)))
+    assert (told["verdict"], told["seeds"], told["horizon"]) == ("winner", 5, 400)
+    assert {row["state_bytes"] for row in told["entrants"]} == {None}
+    page = document(told | {"command": "race", "program": "train.py", "complete": True, "findings": []})
+    assert 'data-chart="ends"' in page
+
+
 class Odd(Crew):
     """Runs the parts last to first, and each in a Runner of its own."""
 

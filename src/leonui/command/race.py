@@ -82,11 +82,11 @@ def _raced(folder: Path, lang: str, as_json: bool, options: dict[str, Any]) -> t
     from leonui.race.result import result
 
     guide = TerminalGuide(lang, quiet=as_json)
-    job = Race(*_begun(folder))
-    with _crew(job.program, guide, options) as job.crew:
-        drive(
-            job.program, job.folder, guide, lambda runner: job.go(runner, guide), options["workers"], options["start"]
-        )
+    with runs.claimed(folder):
+        job = Race(*_begun(folder))
+        with _crew(job.program, guide, options) as job.crew:
+            how = options["workers"], options["start"]
+            drive(job.program, folder, guide, lambda runner: job.go(runner, guide), *how)
     return job, result(job)
 
 
@@ -127,5 +127,4 @@ def _begun(folder: Path) -> tuple[Program, Path, Any]:
     if not (folder / "plan.json").exists():
         raise ValueError(f"{folder} is no run of leonui race: it has no plan.json; leonui runs lists them")
     told = json.loads((folder / "plan.json").read_text())
-    plan = told["plan"] | {"entrants": tuple(told["plan"]["entrants"])}
-    return Program.parse(told["argv"]), folder, Plan(**plan)
+    return Program.parse(told["argv"]), folder, Plan.of(told["plan"])

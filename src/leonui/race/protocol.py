@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,14 @@ class Plan:
         if self.own and self.reference not in self.field:
             raise ValueError(f"reference={self.reference!r} does not race; choose one of {', '.join(self.field)}")
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Plan:
+        """A plan as another version may have written it: what is missing is as it is by default."""
+        known = {field.name for field in fields(cls)}
+        if strange := sorted(set(told) - known):
+            raise ValueError(f"the plan of this race has {', '.join(strange)}, of a newer leonui; go on with that one")
+        return cls(**{**told, "entrants": tuple(told["entrants"])})
+
     @property
     def field(self) -> tuple[str, ...]:
         """All that race: the script's own first."""
@@ -113,10 +121,12 @@ class Race:
         return {event["entrant"]: event for event in self.journal.named("tuned")}
 
     def _note(self, line: Mapping[str, Any]) -> None:
-        """Into the journal, and to the disk at once."""
+        """Into the journal, and to the disk at once; OSError where that is full, as what is not kept is done again."""
         self.journal.add(dict(line))
         self._writer.add(dict(line))
         self._writer.flush()
+        if self._writer.failed:
+            raise self._writer.failed
 
     # its parts
 
