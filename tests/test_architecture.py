@@ -38,7 +38,7 @@ PROBE = """
 __init__
 probe
 hooks meter track
-exam act
+exam act memory
 look moved modes losses treat
 flow culprit aligned bounds one_batch
 pairs mixing units level slope targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled

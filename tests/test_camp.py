@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,19 @@ def test_a_late_rank_is_told_what_the_others_were_and_waited_for(tmp_path):
         for rank in ranks:
             rank.close()
         camp.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are not told on this system")
+def test_of_trials_that_are_over_nothing_is_kept(tmp_path):
+    camp = Camp()
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for trial in range(20):
+        rank, folder = Rank(camp, 0), str(tmp_path / str(trial))
+        rank.holds(folder)
+        camp.listen()
+        rank.close()
+        camp.listen()
+        assert camp.lines[folder].gone
+        camp.forget(folder)
+    assert (len([*Path("/proc/self/fd").iterdir()]), camp.lines) == (before, {})
+    camp.close()

@@ -19,6 +19,7 @@ from leonui.trial.plan import Plan
 from leonui.trial.probe.act import Act, optimizer_class
 from leonui.trial.probe.crew import peak_rate
 from leonui.trial.probe.hooks import LOSSES
+from leonui.trial.probe.memory import Memory, peak
 
 
 @pytest.fixture(autouse=True)
@@ -818,3 +819,54 @@ def test_watching_changes_no_bit(make, how, tmp_path):
     assert seen.record.steps == 12
     if "closed" not in how:
         assert seen.record.losses() == losses
+
+
+# memory
+
+
+@pytest.mark.parametrize(
+    ("make", "state"),
+    [
+        (lambda p: torch.optim.SGD(p, lr=0.1), 0),
+        (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), 4000),
+        (lambda p: torch.optim.Adam(p, lr=0.1), 8004),
+        (lambda p: leonui.optim.AdamW(p, lr=0.1, state="8bit"), None),
+        (lambda p: torch.optim.LBFGS(p, lr=0.1, history_size=3, max_iter=1), None),
+    ],
+)
+def test_the_state_of_an_optimizer_is_counted(make, state, tmp_path):
+    w = torch.ones(1000, requires_grad=True)
+    optimizer = make([w])
+    with leonui.watch(tmp_path) as seen:
+        for _ in range(5):
+            optimizer.step(lambda: train_once(optimizer, w))
+    told = seen.record.last("end")
+    counted = sum(x.nbytes for one in optimizer.state.values() for x in one.values() if isinstance(x, torch.Tensor))
+    lists = sum(x.nbytes for one in optimizer.state.values() for xs in one.values() if isinstance(xs, list) for x in xs)
+    assert told["state_bytes"] == (counted + lists if state is None else state)
+
+
+def train_once(optimizer, w):
+    optimizer.zero_grad()
+    loss = quadratic(w)
+    loss.backward()
+    return loss
+
+
+def test_the_state_of_a_stand_in_is_counted_and_not_that_of_whom_it_replaces(tmp_path):
+    w = parameter(3.0, 4.0)
+    optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+    record = run(tmp_path, (Intervention(optimizer=Swap("Adam")),), lambda: train(optimizer, lambda: quadratic(w), 3))
+    assert record.last("end")["state_bytes"] == 2 * 8 + 4
+
+
+def test_the_peak_is_that_of_the_trial_and_not_of_what_was_before(tmp_path):
+    memory = Memory()
+    large = torch.ones(50_000_000)
+    most = peak()
+    del large
+    memory.begin()
+    assert peak() < most - 100e6
+    small = torch.ones(10_000_000)
+    assert peak() > most - 200e6
+    del small

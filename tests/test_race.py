@@ -17,6 +17,7 @@ from click.testing import CliRunner
 import leonui
 from leonui.cli import cli
 from leonui.finder.guide import Silent
+from leonui.landscape import SURFACES, Climber, Conditions, climb
 from leonui.race import Plan, Race, RaceResult
 from leonui.race.cluster import Cluster, different, versions
 from leonui.race.crew import Crew
@@ -26,6 +27,7 @@ from leonui.race.profile import share as share_within
 from leonui.race.protocol import OWN, SHARES, default_rate
 from leonui.race.result import CLOCKS, result, standings
 from leonui.race.statistics import holm, paired, reached
+from leonui.race.surface import SurfaceRace, arrival, start
 from leonui.record import Record
 from leonui.report import document
 from leonui.trial.judge import Judge
@@ -49,6 +51,8 @@ INF = math.inf
         ([0.0, 0.0, 0.0], 0.0, False),
         ([INF] * 6, INF, True),
         ([INF, 0.1, 0.2, 0.1, 0.3], INF, False),
+        ([INF, 0.1, 0.2, 0.1, 0.3, 0.2], INF, True),
+        ([INF, -0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.1, 0.4], None, True),  # nine of ten
         ([INF, -0.1, 0.2, 0.1, 0.3], None, False),
     ],
 )
@@ -108,7 +112,9 @@ def journal(ends: dict[str, list[float]], spent: int = 90, shape=(1.3, 1.15, 1.0
         for (seed, loss), (share, higher) in product(enumerate(losses, 1), zip(SHARES, shape, strict=True)):
             steps = round(share * 400)
             row = {"entrant": name, "seed": seed, "share": share, "loss": loss * higher, "judged_by": "training"}
-            kept.add(json.loads(json.dumps(row | {"steps": steps, "passes": 2 * steps, "seconds": steps / 100})))
+            took = {"steps": steps, "passes": 2 * steps, "seconds": steps / 100}
+            took |= {"state_bytes": 84, "peak_bytes": round(1e6 * share) + seed}
+            kept.add(json.loads(json.dumps(row | took)))
     return kept
 
 
@@ -144,6 +150,7 @@ def test_what_it_takes_to_the_target():
     assert (lion["passes"], lion["seconds"]) == pytest.approx((400, 2.0))
     assert lion["faster"] == pytest.approx(2.0)
     assert (lion["arrived"], own["arrived"]) == (5, 3)
+    assert (lion["state_bytes"], lion["peak_bytes"]) == (84, 1_000_003)
     auto = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",), track="auto"))["entrants"][0]
     assert auto["steps"] == pytest.approx(290)
     other = standings(journal({OWN: POOR, "lion": GOOD}), Plan(("lion",), reference="lion"))
@@ -186,7 +193,7 @@ def test_the_page(ends, lang, tmp_path):
     job.journal = journal(ends)
     page = document(result(job) | {"lang": lang, "leonui": "0.1.0"})
     assert "None" not in page.partition("<pre")[0].replace("display: none", "").replace("'none'", "")
-    assert ('data-chart="lengths"' in page) == bool(ends)
+    assert ('data-chart="lengths"' in page) == ('data-chart="ends"' in page) == bool(ends)
     assert repr(RaceResult(result(job))).startswith("RaceResult(")
 
 
@@ -265,7 +272,11 @@ def test_a_race(tmp_path):
     assert {(row["entrant"], row["share"], row["steps"]) for row in job.journal.rows} == {
         (name, share, round(share * 60)) for name, share in product((OWN, "lion"), SHARES)
     }
-    assert standings(job.journal, job.plan)["verdict"] == "one_seed"
+    told = standings(job.journal, job.plan)
+    assert told["verdict"] == "one_seed"
+    held = {row["entrant"]: row["state_bytes"] for row in told["entrants"]}
+    assert held == {OWN: 0, "lion": 4 * (8 * 16 + 16 + 16 + 1) + 4 * 4}  # an average, and a count of each tensor
+    assert all(row["peak_bytes"] > 50e6 for row in told["entrants"])  # torch alone is that much
 
 
 @pytest.mark.slow
@@ -289,6 +300,50 @@ def test_a_race_that_was_broken_off_goes_on_where_it_was(tmp_path):
     longest = [row for row in rows if row["share"] == 1.0]
     assert {row["steps"] for row in longest} == {60}
     assert len({row["loss"] for row in longest}) == 4  # other seeds, other weights
+
+
+class Writes(Crew):
+    """Notes one line for each part that it is given."""
+
+    def each(self, parts, note):
+        for part in parts:
+            note({"event": "tuned", "entrant": part.entrant, "scale": 1.0, "lr": 0.1, "spent": 0})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_disk_that_is_full_ends_a_race_that_could_not_go_on(tmp_path):
+    job = Race(Program("script", SCRIPT, ("plain",)), tmp_path, Plan(("lion",)), Writes())
+    (tmp_path / "race.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"), Runner(job.program, tmp_path, workers=1) as runner:
+        job.go(runner, Silent())
+
+
+OLD = {"entrants": ["lion"], "seeds": 5, "track": "tuned"}
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (OLD, ""),
+        (OLD | {"reference": "own", "steps": None, "budget": None, "metric": None, "goal": "min"}, ""),
+        (OLD | {"wings": 2}, "the plan of this race has wings, of a newer leonui; go on with that one"),
+    ],
+)
+def test_plans_of_other_versions(written, message):
+    if not message:
+        assert Plan.of(written) == Plan(("lion",))
+        return
+    with pytest.raises(ValueError, match=message):
+        Plan.of(written)
+
+
+def test_a_journal_of_a_version_without_memory_and_with_what_nobody_knows_is_read():
+    kept = Record.read(Path(__file__).parent / "hostile" / "race-0.1.jsonl")
+    told = standings(kept, Plan(("lion",)))
+    assert (told["verdict"], told["seeds"], told["horizon"]) == ("winner", 5, 400)
+    assert {row["state_bytes"] for row in told["entrants"]} == {None}
+    page = document(told | {"command": "race", "program": "train.py", "complete": True, "findings": []})
+    assert 'data-chart="ends"' in page
 
 
 class Odd(Crew):
@@ -376,3 +431,61 @@ def test_the_command_races_and_resumes(tmp_path, monkeypatch):
     assert all(row["spent"] > 0 and row["lr"] for row in told["entrants"])
     again = CliRunner().invoke(cli, ["race", "--resume", told["run"], "--json", "--runs", str(tmp_path)])
     assert json.loads(again.stdout)["entrants"] == told["entrants"]
+
+
+# on surfaces
+
+
+@pytest.mark.parametrize(
+    ("surface", "lr", "begin", "steps"),
+    [
+        ("bowl", 0.5, (2.0, 0.0), 9),  # 2 / 2^9, whose square half is below 16e-6
+        ("bowl", 2.5, (2.0, 0.0), INF),  # it diverges
+        ("bowl", 0.001, (2.0, 0.0), INF),  # it is on its way
+        ("rastrigin", 0.001, (-3.3, 2.2), INF),  # it rests in another minimum
+        ("bowl", 0.5, (0.0, 0.0), 0),
+    ],
+)
+def test_when_a_climb_has_arrived(surface, lr, begin, steps):
+    path = climb(SURFACES[surface], Climber("SGD", lr), begin, Conditions(50))
+    assert arrival(SURFACES[surface], path) == steps
+
+
+def test_starts_are_in_the_window_and_those_of_the_search_are_others():
+    starts = [start(SURFACES["ravine"], seed, search) for seed, search in product(range(9), (False, True))]
+    assert len(set(starts)) == 18
+    assert all(low <= x <= high for at in starts for x, (low, high) in zip(at, SURFACES["ravine"].window, strict=True))
+
+
+@pytest.mark.parametrize("track", ["tuned", "defaults", "auto"])
+def test_a_race_on_a_surface(track):
+    job = SurfaceRace("bowl", Plan(("sgd", "lion"), own=False, seeds=6, steps=100, track=track))
+    job.go(Silent())
+    told = job.result()
+    rows = {row["entrant"]: row for row in told["entrants"]}
+    assert (told["verdict"], told["best"]) == ("none", None) if track == "defaults" else ("winner", "sgd")
+    if track != "defaults":  # 0.001, and 100 steps: nobody arrives
+        assert rows["sgd"]["lr"] == 1.0  # one step on this bowl
+        assert rows["sgd"]["steps"] == 1 + (rows["sgd"]["spent"] if track == "auto" else 0)
+        assert rows["lion"]["spent"] == rows["sgd"]["spent"] > 0
+    page = document(json.loads(json.dumps(told, allow_nan=False)) | {"lang": "vi", "leonui": "0.1.0"})
+    assert 'data-chart="ways"' in page
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--surface", "everest", "-o", "sgd"], "no surface is called 'everest'; choose of bowl, ravine"),
+        (
+            ["--surface", "bowl", "-o", "sgd", "train.py"],
+            "a surface is no script: give it -o, --seeds, --steps, --track",
+        ),
+        (["--surface", "bowl", "-o", "sgd", "--on", "ray"], "a surface is no script"),
+        (["--surface", "bowl"], "a race needs an optimizer; name some: -o adamw -o lion"),
+        (["--surface", "bowl", "-o", "torch.optim:LBFGS"], "leonui.optim has no optimizer 'torch.optim:LBFGS'"),
+    ],
+)
+def test_what_cannot_race_on_a_surface(words, message, tmp_path):
+    done = CliRunner().invoke(cli, ["race", "--runs", str(tmp_path), *words])
+    assert done.exit_code == 2
+    assert message in done.output

@@ -147,6 +147,20 @@ def test_a_writer_that_cannot_write_falls_silent(place, why, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "lines"),
+    [(b"", 1), (b'{"step":1}\n', 2), (b'{"step":1}\n{"st', 2), (b'{"st', 1)],
+    ids=["nothing", "whole", "torn", "torn at once"],
+)
+def test_what_is_appended_does_not_go_on_with_a_torn_line(before, lines, tmp_path):
+    path = tmp_path / "record.jsonl"
+    path.write_bytes(before)
+    writer = Writer(path)
+    writer.add({"step": 2})
+    writer.close()
+    assert [row["step"] for row in Record.read(path).rows] == [1, 2][-lines:]
+
+
 FULL = """
 import resource, sys
 from leonui.record import Writer

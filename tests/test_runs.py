@@ -4,6 +4,8 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,42 @@ def test_every_run_gets_a_folder_of_its_own(place):
     assert all(re.fullmatch(r"\d{8}-\d{6}-(climb|watch)(-\d)?", folder.name) for folder in folders)
     assert (place / ".gitignore").read_text() == "*\n"
     assert set(runs.every()) == set(folders)
+
+
+def test_many_processes_at_once_get_a_folder_each(place):
+    code = "from leonui import runs\nprint(*(runs.create('race').name for _ in range(20)))"
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    names = [name for one in started for name in one.communicate()[0].split()]
+    assert len(names) == len(set(names)) == 60
+    assert {folder.name for folder in place.glob("*-race*")} == set(names)
+
+
+def test_a_clock_that_is_set_back_or_stands_makes_no_name_twice_and_no_time_negative(place, monkeypatch):
+    began = runs.Began()
+    for name in ("20260102-000000", "20260101-000000", "20260101-000000"):
+        monkeypatch.setattr("time.strftime", lambda form, name=name: name)
+        monkeypatch.setattr("time.time", lambda: 0.0)
+        runs.create("race")
+    assert sorted(folder.name for folder in place.glob("*-race*")) == [
+        "20260101-000000-race", "20260101-000000-race-2", "20260102-000000-race",
+    ]  # fmt: skip
+    assert 0 <= began.seconds < 60
+
+
+def test_a_run_that_another_process_goes_on_with_is_refused(place):
+    folder = runs.create("race")
+    code = "import sys\nfrom pathlib import Path\nfrom leonui import runs\n"
+    code += "with runs.claimed(Path(sys.argv[1])):\n    print('mine', flush=True)\n    sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    other = subprocess.Popen([sys.executable, "-c", code, str(folder)], **pipes)
+    assert other.stdout.readline() == b"mine\n"
+    refused = pytest.raises(ValueError, match=f"another leonui is at work on {folder}; wait for its end, or end it")
+    with refused, runs.claimed(folder):
+        pass
+    other.kill()  # its claim ends with it
+    other.communicate()
+    with runs.claimed(folder):
+        pass
 
 
 def test_an_ignore_file_of_ones_own_is_kept(place):

@@ -109,6 +109,7 @@ class Writer:
         try:
             if self._file is None:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+                data = (b"\n" if _torn(self.path) else b"") + data
                 self._file = os.open(self.path, flags, 0o644)
             while data:
                 data = data[os.write(self._file, data) :]
@@ -121,6 +122,16 @@ class Writer:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _torn(path: Path) -> bool:
+    """Whether a file ends within a line, which one that is appended must not continue."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # it is not there, or empty
+        return False
 
 
 class Tail:

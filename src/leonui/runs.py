@@ -5,10 +5,24 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from leonui.record import encode
+
+
+class Began:
+    """When something began: ``wall``, as the wall's clock said then, and ``seconds`` since, by one that nobody sets."""
+
+    def __init__(self) -> None:
+        self.wall, self._then = time.strftime("%Y-%m-%dT%H:%M:%S"), time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """To a tenth."""
+        return round(time.monotonic() - self._then, 1)
 
 
 def home() -> Path:
@@ -31,6 +45,25 @@ def create(command: str) -> Path:
             continue
         return folder
     raise FileExistsError(f"{home()} has a thousand runs named {stem}; move some away")
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep other processes from going on with a run meanwhile; ValueError where one of them does.
+
+    The claim ends with its process, however that ends. A system without such locks lets everybody.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / "claim").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"another leonui is at work on {folder}; wait for its end, or end it") from error
+        yield
 
 
 def every() -> list[Path]:

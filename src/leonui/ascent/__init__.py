@@ -18,7 +18,7 @@ from leonui.finder.guide import Guide
 from leonui.finding import Check, Finding
 from leonui.machine import machine
 from leonui.record import Record
-from leonui.runs import shown
+from leonui.runs import Began, shown
 from leonui.trial.intervention import Intervention
 from leonui.trial.program import Program
 from leonui.trial.recipe import Recipe
@@ -60,7 +60,7 @@ class Climb:
         self.pairs: list[Pair] = []
         self.notes: list[dict[str, Any]] = []
         self.seeds = 0
-        self.began = time.time()
+        self.began = Began()
         self.complete = False
 
     def go(self, runner: Runner, guide: Guide) -> None:
@@ -200,8 +200,8 @@ class Climb:
         return {
             "command": "climb",
             "program": str(self.program),
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self.began)),
-            "seconds": round(time.time() - self.began, 1),
+            "time": self.began.wall,
+            "seconds": self.began.seconds,
             "complete": self.complete,
             **said,
             "goal": self.wishes.goal,

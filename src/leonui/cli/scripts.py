@@ -93,9 +93,12 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
     ctx.exit(run_doctor(argv(program, module) or [example()], **options))
 
 
+FOR_SCRIPTS = ("reference", "budget", "metric", "resume", "on")
+
+
 @pointed
 @click.option("-o", "--optimizer", multiple=True, metavar="NAME", help="Let this optimizer race; repeat for more.")
-@click.option("--seeds", type=int, default=5, show_default=True, help="Whole trainings of each, from fresh weights.")
+@click.option("--seeds", type=int, help="Whole trainings of each, from fresh weights; default 5, or 20 starts.")
 @click.option(
     "--track",
     type=click.Choice(["tuned", "defaults", "auto"]),
@@ -109,6 +112,9 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @click.option("--resume", metavar="RUN", help="Go on with a race that was broken off.")
 @click.option("--also", multiple=True, metavar="SCRIPT", help="Race on this script as well; may be repeated.")
 @click.option("--bench", is_flag=True, help="Race on all bundled examples.")
+@click.option(
+    "--surface", metavar="NAME", help="Race on a surface of the landscape instead: rosenbrock, ravine, beale."
+)
 @click.option("--on", metavar="ray|ray://HOST:PORT", help="Run it on a Ray cluster; default: this machine.")
 @click.option("--gpus", type=click.FloatRange(0), default=0.0, help="The share of a GPU that a part takes there.")
 @METRIC
@@ -122,16 +128,26 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
 @JSON
 @click.pass_context
 def race(
-    ctx: click.Context, program: tuple[str, ...], module: str | None, also: tuple[str, ...], bench: bool, **options: Any
+    ctx: click.Context,
+    program: tuple[str, ...],
+    module: str | None,
+    also: tuple[str, ...],
+    bench: bool,
+    surface: str | None,
+    **options: Any,
 ) -> None:
     """Race optimizers on a script, fairly: tuned alike, fresh seeds, and no winner where chance would do.
 
     \b
       leonui race -o sgd -o momentum -o adamw -o lion -o muon train.py
     """
-    from leonui.command.race import run_race, run_races
+    from leonui.command.race import run_race, run_races, run_surface
 
     given = argv(program, module)
+    if surface:
+        if given or also or bench or any(options[name] for name in FOR_SCRIPTS):
+            raise click.UsageError("a surface is no script: give it -o, --seeds, --steps, --track, and nothing to run")
+        ctx.exit(run_surface(surface, **options))
     fields = [*([given] if given else []), *(shlex.split(script) for script in also)]
     if bench:
         fields += [[example(name)] for name in TRAINS]

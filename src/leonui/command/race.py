@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leonui import runs
-from leonui.command.frame import drive, framed, left, tell
+from leonui.command.frame import drive, framed, left, stoppable, tell
 from leonui.terminal.guide import TerminalGuide
 from leonui.terminal.race import show_race, show_races
 from leonui.trial.program import Program
@@ -27,6 +27,27 @@ def run_race(argv: list[str], *, lang: str | None, as_json: bool, resume: str | 
         return _run_field(folder, lang, as_json, options)
     job, told = _raced(folder, lang, as_json, options)
     tell(folder, told, lang, as_json, show_race)
+    return 0 if job.complete else 1
+
+
+@framed
+def run_surface(name: str, *, lang: str | None, as_json: bool, **options: Any) -> int:
+    """Race optimizers on a surface of the landscape; exit codes are those of one race."""
+    from leonui.race import Plan
+    from leonui.race.surface import SEEDS, SurfaceRace
+
+    lang = lang or language()
+    asked: dict[str, Any] = {key: options[key] for key in ("seeds", "track", "steps") if options[key] is not None}
+    plan = Plan(tuple(options["optimizer"]), own=False, **{"seeds": SEEDS} | asked)
+    job = SurfaceRace(name, plan)
+    folder = runs.create("race")
+    stoppable()
+    try:
+        with TerminalGuide(lang, quiet=as_json) as guide:
+            job.go(guide)
+    except KeyboardInterrupt:
+        pass
+    tell(folder, job.result() | {"run": str(folder)}, lang, as_json, show_race)
     return 0 if job.complete else 1
 
 
@@ -61,11 +82,11 @@ def _raced(folder: Path, lang: str, as_json: bool, options: dict[str, Any]) -> t
     from leonui.race.result import result
 
     guide = TerminalGuide(lang, quiet=as_json)
-    job = Race(*_begun(folder))
-    with _crew(job.program, guide, options) as job.crew:
-        drive(
-            job.program, job.folder, guide, lambda runner: job.go(runner, guide), options["workers"], options["start"]
-        )
+    with runs.claimed(folder):
+        job = Race(*_begun(folder))
+        with _crew(job.program, guide, options) as job.crew:
+            how = options["workers"], options["start"]
+            drive(job.program, folder, guide, lambda runner: job.go(runner, guide), *how)
     return job, result(job)
 
 
@@ -106,5 +127,4 @@ def _begun(folder: Path) -> tuple[Program, Path, Any]:
     if not (folder / "plan.json").exists():
         raise ValueError(f"{folder} is no run of leonui race: it has no plan.json; leonui runs lists them")
     told = json.loads((folder / "plan.json").read_text())
-    plan = told["plan"] | {"entrants": tuple(told["plan"]["entrants"])}
-    return Program.parse(told["argv"]), folder, Plan(**plan)
+    return Program.parse(told["argv"]), folder, Plan.of(told["plan"])

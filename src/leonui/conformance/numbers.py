@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from leonui.conformance.subject import (
     no_gradients,
     noise,
 )
+from leonui.trial.probe.memory import state_bytes
 
 NEAR = 0.05  # of the largest update: a wrong layout is off by all of it, another order of summation by far less
 SEEDS, LENGTH, FALL = 3, 60, 0.75  # of the trainings: how many, how many steps, to what part the loss must fall
@@ -248,24 +248,12 @@ def _kept(subject: Subject, dtype: torch.dtype) -> float:
 
 
 @check("bytes of state", informs=True)
-def state_bytes(subject: Subject) -> str:
+def bytes_of_state(subject: Subject) -> str:
     """Memory beside the weights and their gradients."""
     params = subject.weights(shapes=((64, 64),))
     made = subject.optimizer(params)
     subject.run(made, params, range(2))
-    held = list(_tensors([dict(state) for state in made.state.values()]))
-    return (
-        f"{sum(v.numel() * v.element_size() for v in held) / 4096:.1f} for each float32 weight of a matrix of 64 by 64"
-    )
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Every tensor in a value, however deep in lists and dicts."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict | list | tuple):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(one)
+    return f"{state_bytes(made) / 4096:.1f} for each float32 weight of a matrix of 64 by 64"
 
 
 def _turn(tensor: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def judge(surface: Surface, points: np.ndarray, losses: np.ndarray, steps: int, 
     drop = max(losses[0] - surface.floor, CLOSE * surface.height)
     above, near = float(losses[-1] - surface.floor), float(CLOSE * drop)
     if abs(above) <= near:
-        return Verdict("converged", {"step": _since(np.abs(losses - surface.floor) <= near) * how.every})
+        return Verdict("converged", {"step": since(np.abs(losses - surface.floor) <= near) * how.every})
     kind = "oscillates" if _bounces(points, losses) else "rising" if losses[-1] > losses[0] else "descending"
     return _rest(surface, points, losses, near, how.every) or Verdict(kind, {"loss": float(losses[-1])})
 
@@ -61,12 +61,12 @@ def _rest(surface: Surface, points: np.ndarray, losses: np.ndarray, near: float,
     steep, size = surface.height / window, float(slope.norm())
     if _moves(points, window) or not bool(matrix.isfinite().all()):
         return None
-    curved, since = torch.linalg.eigvalsh(matrix), _since(np.abs(losses - losses[-1]) <= near) * every
+    curved, settled = torch.linalg.eigvalsh(matrix), since(np.abs(losses - losses[-1]) <= near) * every
     if curved[0] > 0 and float(slope @ torch.linalg.solve(matrix, slope)) / 2 <= max(near, CLOSE * surface.height):
         above = float(losses[-1] - surface.floor)
-        return Verdict("local", {"step": since, "above": above}) if above > 0 else None
+        return Verdict("local", {"step": settled, "above": above}) if above > 0 else None
     if size < LEVEL * steep and (curved[0] < 0 or (len(curved) > 1 and curved.abs().max() < LEVEL * steep / window)):
-        return Verdict("saddle", {"step": since})
+        return Verdict("saddle", {"step": settled})
     level = size < 100 * LEVEL * steep and not _bounces(points, losses)
     return Verdict("flat", {"slope": size}) if level else None
 
@@ -81,7 +81,7 @@ def _ended(surface: Surface, losses: np.ndarray, steps: int) -> Verdict:
     return Verdict("diverged" if high else "nowhere", {"step": steps})
 
 
-def _since(holds: np.ndarray) -> int:
+def since(holds: np.ndarray) -> int:
     """The first row from which on it always holds."""
     fails = np.flatnonzero(~holds)
     return int(fails[-1]) + 1 if len(fails) else 0

@@ -21,6 +21,7 @@ from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
 from leonui.words import mark
 
+MEMORY = ("state_bytes", "peak_bytes")  # of the optimizer, and of the process or its accelerator at most
 JUDGED = 32  # batches on which weights are judged where the script does not validate
 
 
@@ -133,10 +134,11 @@ class Heat:
 
 
 def cost(trial: Trial) -> Row:
-    """What a training took: steps, forward and backward passes, seconds by its median step."""
+    """What a training took: steps, forward and backward passes, seconds by its median step, bytes of memory."""
     rows = [row for row in trial.record.rows if row.get("phase", "train") == "train"]
     seconds = statistics.median([float(row["seconds"]) for row in rows] or [0.0]) * len(rows)
-    return {"steps": trial.record.steps, "passes": sum(row.get("micro", 1) for row in rows), "seconds": seconds}
+    held = {name: trial.record.last("end").get(name) for name in MEMORY}
+    return {"steps": trial.record.steps, "passes": sum(row.get("micro", 1) for row in rows), "seconds": seconds} | held
 
 
 def _validation(record: Record, site: str | None) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Plan:
 
     entrants: names of leonui.optim, or module:Class; the script's own optimizer races, too. reference: the entrant
     whose median final loss is the target. track: "tuned" gives each the rate of its own search, "defaults" its
-    constructor's, "auto" is tuned with the search counted. seeds: fresh ones, never those of the search.
+    constructor's, "auto" is tuned with the search counted. seeds: fresh ones, never those of the search. own: whether
+    there is an optimizer beside the entrants; on a surface there is none.
     """
 
     entrants: tuple[str, ...]
@@ -46,6 +47,7 @@ class Plan:
     budget: int | None = None
     metric: str | None = None
     goal: str = "min"
+    own: bool = True
 
     def __post_init__(self) -> None:
         if self.track not in TRACKS:
@@ -53,16 +55,25 @@ class Plan:
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds} is below 1; give 5, or more")
         if not self.entrants:
-            raise ValueError("a race needs an optimizer beside the script's own; name some: -o adamw -o lion")
+            beside = " beside the script's own" if self.own else ""
+            raise ValueError(f"a race needs an optimizer{beside}; name some: -o adamw -o lion")
         for name in self.entrants:
             _known(name)
-        if self.reference not in self.field:
+        if self.own and self.reference not in self.field:
             raise ValueError(f"reference={self.reference!r} does not race; choose one of {', '.join(self.field)}")
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Plan:
+        """A plan as another version may have written it: what is missing is as it is by default."""
+        known = {field.name for field in fields(cls)}
+        if strange := sorted(set(told) - known):
+            raise ValueError(f"the plan of this race has {', '.join(strange)}, of a newer leonui; go on with that one")
+        return cls(**{**told, "entrants": tuple(told["entrants"])})
 
     @property
     def field(self) -> tuple[str, ...]:
         """All that race: the script's own first."""
-        return (OWN, *dict.fromkeys(self.entrants))
+        return (*((OWN,) if self.own else ()), *dict.fromkeys(self.entrants))
 
 
 def _known(name: str) -> None:
@@ -110,10 +121,12 @@ class Race:
         return {event["entrant"]: event for event in self.journal.named("tuned")}
 
     def _note(self, line: Mapping[str, Any]) -> None:
-        """Into the journal, and to the disk at once."""
+        """Into the journal, and to the disk at once; OSError where that is full, as what is not kept is done again."""
         self.journal.add(dict(line))
         self._writer.add(dict(line))
         self._writer.flush()
+        if self._writer.failed:
+            raise self._writer.failed
 
     # its parts
 
@@ -149,12 +162,16 @@ def contender(name: str) -> Contender:
     return Contender() if name == OWN else Contender(name)
 
 
-def default_rate(name: str) -> float:
-    """The learning rate that an optimizer's constructor has."""
+def shelved(name: str) -> type[Any]:
+    """The class of an entrant."""
     from leonui.trial.probe.act import optimizer_class
 
-    kind = optimizer_class(name if ":" in name else f"leonui.optim:{name}")
-    rate = inspect.signature(kind).parameters["lr"].default
+    return optimizer_class(name if ":" in name else f"leonui.optim:{name}")
+
+
+def default_rate(name: str) -> float:
+    """The learning rate that an optimizer's constructor has."""
+    rate = inspect.signature(shelved(name)).parameters["lr"].default
     if not isinstance(rate, int | float):
         raise ValueError(f"{name} has no learning rate of its own; race it on --track tuned")
     return float(rate)

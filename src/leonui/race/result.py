@@ -11,9 +11,10 @@ from typing import Any
 
 from leonui.finder.guide import Silent
 from leonui.machine import machine
+from leonui.race.heat import MEMORY
 from leonui.race.protocol import OWN, SHARES, Plan, Race
 from leonui.race.statistics import LEVEL, Comparison, holm, paired, reached
-from leonui.record import Record, number
+from leonui.record import Record, Row, number
 from leonui.runs import create
 from leonui.trial.program import Given, Program
 from leonui.trial.runner import Runner
@@ -102,6 +103,7 @@ def standings(journal: Record, plan: Plan) -> dict[str, Any]:
     for name, row in rows.items():
         spent = tuned[name]["spent"] if plan.track == "auto" else 0
         row |= _to_target(journal, name, {seed: losses[name][seed] for seed in seeds}, target, spent)
+        row |= {kind: _held(journal, name, seeds, kind) for kind in MEMORY}
     return {
         "verdict": _word(best, tied, len(seeds)),
         "best": best,
@@ -172,7 +174,7 @@ def _entrant(name: str, ends: list[float], tuned: Mapping[str, Any], against: An
 def _untrained(name: str, tuned: Mapping[str, Any]) -> dict[str, Any]:
     """An entrant without a training: no rate could be found for it, or its turn has not come."""
     event = tuned.get(name, {"lr": None, "scale": None, "spent": 0})
-    return _entrant(name, [], event, None) | dict.fromkeys((*CLOCKS, "arrived", "faster"))
+    return _entrant(name, [], event, None) | dict.fromkeys((*CLOCKS, *MEMORY, "arrived", "faster"))
 
 
 def _to_target(
@@ -195,9 +197,20 @@ def _to_target(
 
 def _rates(journal: Record, name: str, seed: int) -> dict[str, float]:
     """What a step takes by each clock, in the longest training of a seed."""
-    rows = [row for row in journal.rows if row["seed"] == seed and row["entrant"] == name]
-    row = max(rows, key=lambda row: row["share"])
+    row = _longest(journal, name, seed)
     return {clock: row[clock] / max(row["steps"], 1) for clock in CLOCKS}
+
+
+def _held(journal: Record, name: str, seeds: list[int], kind: str) -> float | None:
+    """The bytes of one kind of memory in the longest training, the median over seeds; None where nobody counted."""
+    told = [_longest(journal, name, seed).get(kind) for seed in seeds]
+    counted = [one for one in told if one is not None]
+    return statistics.median(counted) if counted else None
+
+
+def _longest(journal: Record, name: str, seed: int) -> Row:
+    rows = [row for row in journal.rows if row["seed"] == seed and row["entrant"] == name]
+    return max(rows, key=lambda row: row["share"])
 
 
 def _curve(journal: Record, losses: Any, seeds: list[int]) -> dict[str, list[float | None]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from leonui.rate.found import LRFinding
 from leonui.rate.result import peaks, result
 from leonui.rate.space import TRIALS, Contender, contenders, lowest, tune_decay
 from leonui.record import Record
-from leonui.runs import create
+from leonui.runs import Began, create
 from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
 from leonui.trial.program import Given, Program
@@ -76,7 +75,7 @@ class Job:
         self.sharp: Record = Record()
         self.warm: bool = False
         self.findings: list[Finding] = []
-        self.began = time.time()
+        self.began = Began()
         self.complete = False
         self.start = ""
 

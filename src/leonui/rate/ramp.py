@@ -5,7 +5,6 @@ It is here to compare with: one run says little, and no rule reads the best rate
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from leonui.patch import patch
 from leonui.range_test import RULES, end, smoothed
 from leonui.rate.result import head, place
 from leonui.record import Record
+from leonui.runs import Began
 from leonui.schedule import ramp
 from leonui.trial.intervention import Intervention, LearningRate
 from leonui.trial.program import Program
@@ -33,7 +33,7 @@ class Ramp:
         self.program, self.folder = program, folder
         self.record = Record()
         self.findings: list[Finding] = []
-        self.began = time.time()
+        self.began = Began()
         self.complete = False
 
     def go(self, runner: Runner, guide: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 from typing import TYPE_CHECKING, Any
 
 from leonui.finder import Estimate, told
@@ -14,7 +13,7 @@ from leonui.machine import machine
 from leonui.patch import patch
 from leonui.rate.notes import remarks
 from leonui.record import Record
-from leonui.runs import shown
+from leonui.runs import Began, shown
 from leonui.words import mark
 
 if TYPE_CHECKING:
@@ -55,14 +54,14 @@ def result(job: Job) -> dict[str, Any]:
     }
 
 
-def head(method: str, program: str, began: float) -> dict[str, Any]:
+def head(method: str, program: str, began: Began) -> dict[str, Any]:
     """What every search begins with."""
     return {
         "command": "lr",
         "method": method,
         "program": program,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(began)),
-        "seconds": round(time.time() - began, 1),
+        "time": began.wall,
+        "seconds": began.seconds,
     }
 
 

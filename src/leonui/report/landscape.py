@@ -136,14 +136,14 @@ def _map_chart(result: Result) -> Chart | None:
     titles = [words(way, share=percent(share)) for way, share in zip(ways, shares, strict=True)]
     figure = blank(*titles, hovermode="closest")
     if _around(result):
-        _add_ground(figure, words, result["plane"], [loss for *_, loss, _ in path if known(loss)])
+        add_ground(figure, words, result["plane"], [loss for *_, loss, _ in path if known(loss)])
     _add_path(figure, words, path)
     caption = join([_asked(result), say(mark("the line: the weights of the run, from the circle to the star"))], " · ")
     title = say(mark("The loss around the path"))
     return Chart("landscape", title, caption, _spoken_map(result), figure, words)
 
 
-def _add_ground(figure: go.Figure, words: Lexicon, plane: Mapping[str, Any], path: list[float]) -> None:
+def add_ground(figure: go.Figure, words: Lexicon, plane: Mapping[str, Any], path: list[float]) -> None:
     """The loss at each place of the grid, drawn in its logarithm where it reaches far."""
     losses = [loss for row in plane["loss"] for loss in row if known(loss)]
     high = min(max(losses), _CUT * max(path)) if path and max(path) > 0 else max(losses)

@@ -57,6 +57,18 @@ def rate(value: Any) -> str:
     return number(value).replace("−", "-")
 
 
+def size(count: Any) -> str:
+    """A number of bytes, by thousands.
+
+    >>> size(84), size(999_999), size(1_536_000)
+    ('84 B', '1 MB', '1.54 MB')
+    """
+    if not known(count):
+        return UNKNOWN
+    power = min(4, int(math.log10(float(f"{max(abs(count), 1):.3g}")) // 3))
+    return f"{number(count / 1000**power)} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
 def duration(seconds: Any) -> str:
     """A time in seconds, or in minutes and seconds, or in hours and minutes.
 

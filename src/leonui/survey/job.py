@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +15,7 @@ from leonui.doctor.ending import trouble
 from leonui.finder.guide import Guide, Silent
 from leonui.finding import Finding
 from leonui.record import Record
-from leonui.runs import create
+from leonui.runs import Began, create
 from leonui.survey.found import LossLandscape
 from leonui.survey.grid import axes, coarse_to_fine
 from leonui.survey.result import result
@@ -70,7 +69,7 @@ class Survey:
         self.along: dict[int, float] = {}  # the loss at each snapshot
         self.trail: Trail | None = None
         self.horizon, self.points, self.start, self.why = 0, self.wishes.points or 0, "", ""
-        self.began = time.time()
+        self.began = Began()
         self.complete = False
 
     def go(self, runner: Runner, guide: Guide) -> None:

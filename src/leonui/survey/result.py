@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,8 @@ def result(survey: Survey) -> dict[str, Any]:
     return {
         "command": "landscape",
         "program": str(survey.program),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(survey.began)),
-        "seconds": round(time.time() - survey.began, 1),
+        "time": survey.began.wall,
+        "seconds": survey.began.seconds,
         "complete": survey.complete,
         "verdict": judge.verdict(losses, strained) if survey.trail else "none",
         "strain": strained,

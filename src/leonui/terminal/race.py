@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from leonui.report.numerals import size
 from leonui.terminal.text import REPORT, UNFINISHED, headline, number, speaker
 from leonui.words import mark, translate
 
@@ -24,6 +26,11 @@ TRACKS = {
 }
 PROFILE = mark("On how many of {scripts} scripts the target was reached in at most so many times the fewest steps:")
 FACTORS = (1.0, 1.5, 2.0, 4.0)
+ENDS = dict.fromkeys(("training", "validation", "metric"), mark("final loss")) | {
+    "arrival": mark("steps to the minimum")
+}
+END = (mark("behind the best"), mark("p"), mark("seeds there"))
+COST = (mark("steps to target"), mark("passes"), mark("seconds"), mark("state"), mark("peak memory"))
 
 
 def show_race(result: dict[str, Any], lang: str) -> None:
@@ -36,8 +43,10 @@ def show_race(result: dict[str, Any], lang: str) -> None:
         console.print(f"  {say(finding['fix_template'], **finding['evidence'])}", soft_wrap=True)
     colour, words = VERDICTS[result["verdict"]]
     if not result["findings"]:
+        kind = result["judged_by"] if result["judged_by"] in ENDS else "training"
         console.print(f"[bold {colour}]{say(words, best=result['best'], tied=', '.join(result['tied']))}[/]")
-        console.print(_table(result, lang))
+        console.print(_table(result, lang, (mark("lr"), ENDS[kind], *END), _end))
+        console.print(_table(result, lang, COST, _cost))
         console.print(f"[dim]{say(TRACKS[result['track']])}[/]")
     for note in result["notes"]:
         console.print(f"[dim]{say(note['template'], **note['evidence'])}[/]")
@@ -46,25 +55,30 @@ def show_race(result: dict[str, Any], lang: str) -> None:
     console.print(say(REPORT, report=result["report"]), soft_wrap=True)
 
 
-def _table(result: dict[str, Any], lang: str) -> Table:
-    """Best first: rate, final loss, how far behind, what it needs to the target."""
+def _table(result: dict[str, Any], lang: str, heads: tuple[str, ...], cells: Callable[..., tuple[str, ...]]) -> Table:
+    """A row for each entrant, the best first, under these heads."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(translate(mark("optimizer"), lang))
-    heads = (
-        "lr", mark("final loss"), mark("behind the best"), "p",
-        mark("steps to target"), mark("passes"), mark("seconds"), mark("seeds there"),
-    )  # fmt: skip
     for head in heads:
         table.add_column(translate(head, lang), justify="right")
     for row in result["entrants"]:
-        there = "-" if row["arrived"] is None else f"{row['arrived']}/{result['seeds']}"
-        clocks = [f"{row[clock]:.0f}" if row[clock] is not None else "-" for clock in ("steps", "passes")]
         style = "bold" if row["entrant"] in (result["tied"] or [result["best"]]) else ""
-        table.add_row(
-            escape(row["entrant"]), number(row["lr"]), number(row["mean"]), _behind(row),
-            "-" if row["p"] is None else f"{row['p']:.2g}", *clocks, number(row["seconds"]), there, style=style,
-        )  # fmt: skip
+        table.add_row(escape(row["entrant"]), *cells(row, result), style=style)
     return table
+
+
+def _end(row: dict[str, Any], result: dict[str, Any]) -> tuple[str, ...]:
+    """How good its final weights are."""
+    there = "-" if row["arrived"] is None else f"{row['arrived']}/{result['seeds']}"
+    p = "-" if row["p"] is None else f"{row['p']:.2g}"
+    return number(row["lr"]), number(row["mean"]), _behind(row), p, there
+
+
+def _cost(row: dict[str, Any], result: dict[str, Any]) -> tuple[str, ...]:
+    """What it takes to the target."""
+    clocks = [f"{row[clock]:.0f}" if row[clock] is not None else "-" for clock in ("steps", "passes")]
+    held = [size(row[kind]) if row[kind] is not None else "-" for kind in ("state_bytes", "peak_bytes")]
+    return *clocks, number(row["seconds"]), *held
 
 
 def _behind(row: dict[str, Any]) -> str:

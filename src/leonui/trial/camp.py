@@ -49,6 +49,7 @@ class Camp:
                 if first:
                     first.close()
                 self.lines[line.folder] = line
+        self._strangers = [line for line in self._strangers if not line.gone]
 
     def tell_all(self, what: str, plan: Plan) -> None:
         """Give one order to every process, also to those that come later: they train together and go back together."""
@@ -61,6 +62,11 @@ class Camp:
         self.listen()
         return all(line.gone or line.holds(folder) for line in self._all)
 
+    def forget(self, folder: str) -> None:
+        """Nobody asks for a trial any more: a process that is gone is not kept in mind."""
+        if folder in self.lines and self.lines[folder].gone:
+            del self.lines[folder]
+
     def close(self) -> None:
         """Send everybody home."""
         for line in self._all:
@@ -70,7 +76,8 @@ class Camp:
 
     @property
     def _all(self) -> list[Line]:
-        return [*self._strangers, *self.lines.values()]
+        """All that are still there."""
+        return [line for line in (*self._strangers, *self.lines.values()) if not line.gone]
 
     @staticmethod
     def _tell(lines: list[Line], what: str, path: Path) -> None:
@@ -99,6 +106,8 @@ class Line:
             pass
         except OSError:
             self.gone = True
+        if self.gone:
+            self._connection.close()  # of thousands of trials none may keep its file open
         *lines, self._data = self._data.split(b"\n")
         for word in map(json.loads, lines):
             self.folder = word.get("branch") or word.get("held") or self.folder

@@ -260,6 +260,8 @@ class _Running:
         elif ended:
             if self._process is not None:
                 end_group(self._process)  # the program has ended; what it left behind must not outlive the trial
+            if self._tree is not None:
+                self._tree.camp.forget(str(self.trial.folder))
             self.trial.trim()
             self.alive = False
 

@@ -12,6 +12,7 @@ import random
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from leonui.trial.process import tether
 
 
 class Snapshot:
-    """The line from this process to the camp: opened at the first pause, and by each branch anew."""
+    """The line from this process to the camp: opened at the first pause, and by each branch anew.
 
-    def __init__(self, camp: str | None):
-        self.camp = camp
+    ready: does before a fork what every branch under a plan like this would have to do for itself.
+    """
+
+    def __init__(self, camp: str | None, ready: Callable[[Plan], None] = lambda plan: None):
+        self.camp, self._ready = camp, ready
         self.branched = self.rewinds = False
         self._line: socket.socket | None = None
         self._heard = b""
@@ -78,6 +82,8 @@ class Snapshot:
         return plan
 
     def _branch(self, path: str) -> Plan | None:
+        plan = Plan.read(path)
+        self._ready(plan)
         state = random.getstate()  # Python seeds this generator anew in every forked child
         sys.stdout.flush()
         sys.stderr.flush()
@@ -86,7 +92,6 @@ class Snapshot:
             self._children.add(pid)
             return None
         random.setstate(state)
-        plan = Plan.read(path)
         self._settle(plan)
         return plan
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import torch
@@ -33,6 +36,10 @@ class Act:
     def treats(self, name: str) -> bool:
         """Whether a treatment is in force."""
         return self.treatment is not None and name in self.treatment.names
+
+    def walker(self, optimizer: Optimizer) -> Optimizer:
+        """Who steps for an optimizer: its stand-in, or itself."""
+        return self._stand_ins.get(id(optimizer), optimizer)
 
     @uncompiled
     def step(
@@ -135,6 +142,21 @@ def stand_in(optimizer: Optimizer, swap: Swap, rate: float) -> Optimizer:
             ours["lr"] = swap.settings["lr"]
     other.param_groups = optimizer.param_groups
     return other
+
+
+@cache
+def warm(names: tuple[str, ...]) -> None:
+    """Load what stand-ins of leonui.optim need, once for all branches that are forked from here.
+
+    A step of each on a weight of its own does it, past all hooks. What cannot be made the branch itself will tell.
+    """
+    weight = torch.zeros(2, 2, requires_grad=True)
+    weight.grad = torch.zeros(2, 2)
+    for name in names:
+        if name.startswith("leonui.optim:"):
+            with suppress(Exception), torch.random.fork_rng(devices=[]):
+                one = optimizer_class(name)([weight])  # type: ignore[call-arg]  # those with no rate are not made
+                inspect.unwrap(type(one).step)(one)
 
 
 def optimizer_class(name: str) -> type[Optimizer]:

@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.probe.exam import Exam
+from leonui.trial.probe.memory import Memory
 from leonui.trial.probe.stale import StaleGradient
 from leonui.trial.probe.targets import HeldOut, Trained
 from leonui.trial.probe.tensors import gradients, total_norm, weights
@@ -77,6 +78,7 @@ class Meter:
         self.clock = Clock()
         self.targets, self.held_out = Trained(), HeldOut()
         self.exam = Exam()
+        self.memory = Memory()
         self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
         self._before: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None  # weights, and what they were
@@ -84,9 +86,10 @@ class Meter:
         self._met: set[tuple[str, str]] = set()  # the loss functions of this step, and where
         self._steps = 0
 
-    def summary(self) -> dict[str, Any]:
-        """For the record: what was seen besides the rows."""
-        return self.targets.summary() | self.held_out.summary() | self.exam.summary()
+    def begin(self) -> None:
+        """A branch begins in this process: its time and its memory are its own."""
+        self.clock.start()
+        self.memory.begin()
 
     def before_backward(self, scaled: bool) -> None:
         """Gradients are about to be added to: those of a loss that a GradScaler has scaled, or not."""
@@ -141,8 +144,10 @@ class Meter:
             self._copying = perf_counter() - began
 
     def after_step(self, optimizer: Optimizer, row: dict[str, Any]) -> None:
-        """Put into the row what is known once the weights have moved: how far, relative to their norm."""
+        """Put into the row what is known once ``optimizer`` has moved the weights: how far, relative to their norm."""
         self._stale[row["optimizer"]].after_step()
+        if "phase" not in row:
+            self.memory.after_step(optimizer, row["optimizer"])
         if self._before is None:
             return
         began = perf_counter()
@@ -163,6 +168,10 @@ class Meter:
             self.targets = Trained()
             self._target.again(self._steps - 1)
             self._reach.again(self._steps - 1)
+
+    def summary(self) -> dict[str, Any]:
+        """What the record's end tells of all steps together."""
+        return self.targets.summary() | self.held_out.summary() | self.exam.summary() | self.memory.summary()
 
     @staticmethod
     def _unscaled_norm(optimizer: Optimizer) -> torch.Tensor | None:

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from leonui.record import Writer
 from leonui.trial.plan import Plan
-from leonui.trial.probe.act import Act, evaluate, keep_weights, put_weights
+from leonui.trial.probe.act import Act, evaluate, keep_weights, put_weights, warm
 from leonui.trial.probe.aside import Aside
 from leonui.trial.probe.compiled import uncompiled
 from leonui.trial.probe.course import NOTHING, Course
@@ -48,7 +48,7 @@ class Probe:
         self.ledger = Ledger(Writer(record_path(plan.folder)))
         self.ledger.silent = bool(self.course.ahead)
         self.meter = Meter()
-        self.snapshot = Snapshot(plan.camp)
+        self.snapshot = Snapshot(plan.camp, self._ready)
         self.glide, self.aside, self.track, self._scaled = Glide(), Aside(), Track(), Scaled()
         self._rewind: Rewind | None = None
         self.schedule_steps = self.scheduled_steps = self.walked = self.backwards = self.stops = self._thread = 0
@@ -142,8 +142,7 @@ class Probe:
         if self.asleep or self._inside or self._elsewhere():
             return walk(optimizer, *args, **kwargs)
         self.walked += 1
-        row = self._before(optimizer)
-        outside = len(self._lost)
+        row, outside = self._before(optimizer), len(self._lost)
         self._inside = True
         try:
             if row is None or self.course.leg is NOTHING:
@@ -184,10 +183,10 @@ class Probe:
     @guarded()
     def _after(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         with self.meter.clock:
-            self.meter.after_step(optimizer, row)
+            self.meter.after_step(self.act.walker(optimizer), row)
             self.meter.exam.look.before(self.course.tick + 1, self.plan)
             self._write(optimizer, row, outside)
-        if self.course.over and self._complete():
+        if self.course.over and self.course.complete(len(self.crew)):
             self._leave()
         elif self.course.leg.glide and self._ahead() == "glide":
             self.glide.begin(self.course.tick + 1)
@@ -195,8 +194,7 @@ class Probe:
     def _begin(self, optimizer: Optimizer) -> int:
         if not self.course.tick:
             self._trailhead(optimizer)
-        index = self.crew.index(optimizer)
-        if index < 0:
+        if (index := self.crew.index(optimizer)) < 0:
             self.constructed(optimizer, "")
             index = self.crew.index(optimizer)
         if self.course.overrun(index):
@@ -267,9 +265,15 @@ class Probe:
             self._go_back()
         self.aside.begin(self.plan)
         self.ledger = Ledger(Writer(record_path(self.plan.folder)), self.ledger.facts)
-        self.meter.clock.start()
+        self.meter.begin()
         self.course.follow(self.plan.route)
         self._enter()
+
+    def _ready(self, plan: Plan) -> None:
+        """Load once what each branch would load for itself."""
+        self._inside = True
+        warm(tuple(leg.optimizer.name for leg in plan.route if leg.optimizer))
+        self._inside = False
 
     def _go_back(self) -> None:
         """To the first step, where this is told for the first time."""
@@ -317,9 +321,8 @@ class Probe:
         """An exception ends the script."""
         if self.asleep or issubclass(kind, StopTraining):
             return
-        self.reason = "exception"
-        told = {"type": kind.__name__, "message": str(error)[:2000], "place": raised(trace)}
-        self.ledger.event("exception", **told, step=self.course.tick)
+        self.reason, what, where = "exception", str(error)[:2000], raised(trace)
+        self.ledger.event("exception", type=kind.__name__, message=what, place=where, step=self.course.tick)
 
     def forked(self) -> None:
         """The script itself forked, and this is the child: it keeps a record of its own, if it trains at all."""
@@ -340,10 +343,7 @@ class Probe:
 
     def _ahead(self) -> str:
         """What the tick that comes next is for, or this one where not all have stepped in it."""
-        return self.course.phase(self.course.tick + (not self.course.tick or self._complete()))
-
-    def _complete(self) -> bool:
-        return self.course.complete(len(self.crew))
+        return self.course.phase(self.course.tick + (not self.course.tick or self.course.complete(len(self.crew))))
 
     def _waits(self) -> bool:
         """Where ranks wait for each other inside backward it is not left out, unless nothing is computed anyway."""
