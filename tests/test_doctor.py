@@ -196,7 +196,12 @@ ENDINGS = {
     ),
     "failed without a word": ([], {"returncode": 2}, "NO-STEP", {"error": "-"}),
     "failed with braces": ([], {"returncode": 1, "stderr": "{x} {0} }{"}, "NO-STEP", {"error": "{x} {0} }{"}),
-    "updates by hand": ([END | {"backwards": 9}], {"returncode": 0}, "HAND-WRITTEN", {"backwards": 9}),
+    "updates by hand": (
+        [END | {"backwards": 9, "backward": "train.py:7"}],
+        {"returncode": 0},
+        "HAND-WRITTEN",
+        {"backwards": 9, "file": "train.py", "line": 7},
+    ),
     "no torch": ([], {"returncode": 0}, "NO-TRAINING", {}),
     "no step": ([MADE, END | {"backwards": 0}], {"returncode": 0}, "NO-STEP", {}),
     "only coasted": ([{"step": 1, "phase": "coast"}, END], {"returncode": 0}, "NO-STEP", {}),

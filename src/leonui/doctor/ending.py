@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from leonui.doctor.fault import split
 from leonui.finding import Finding
 from leonui.trial.trial import Trial
 from leonui.words import mark
@@ -38,7 +39,6 @@ def too_short(steps: int) -> Finding | None:
 
 def _crashed(trial: Trial) -> Finding:
     error = trial.record.last("exception")
-    file, _, line = error["place"].rpartition(":")
     evidence = {
         "type": error["type"],
         "error": error["message"],
@@ -49,7 +49,7 @@ def _crashed(trial: Trial) -> Finding:
     if error["type"] == "EOFError":
         fix = mark("trials run with an empty standard input: give the script what it asks for as arguments")
     words = mark("the script failed at step {step}: {type}: {error}")
-    return Finding("CRASH", "is", words, evidence, fix, file or None, int(line) if line.isdigit() else None)
+    return Finding("CRASH", "is", words, evidence, fix, *split(error["place"]))
 
 
 def _killed(trial: Trial) -> Finding:
@@ -73,7 +73,7 @@ def _no_step(trial: Trial) -> Finding:
     if evidence["backwards"]:
         words = mark("the script computed {backwards} gradients, but no optimizer of torch made a step")
         fix = mark("leonui acts where an optimizer steps: replace the update written by hand by torch.optim.SGD")
-        return Finding("HAND-WRITTEN", "is", words, evidence, fix)
+        return Finding("HAND-WRITTEN", "is", words, evidence, fix, *split(end.get("backward", "")))
     if not end and not trial.record.events:
         words = mark("the script ended without training anything with torch")
         fix = mark("name the script that trains; if it starts Python with -I, -S or -E, leave that out")

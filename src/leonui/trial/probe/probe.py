@@ -108,7 +108,7 @@ class Probe:
     @guarded()
     def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> None:
         """A loss function of torch was called."""
-        if self.asleep or not isinstance(value, torch.Tensor):
+        if self.asleep or not isinstance(value, torch.Tensor) or value.is_meta:  # Keras asks for shapes alone
             return
         self.glide.compares(args, kwargs)
         if torch.is_grad_enabled():
