@@ -183,6 +183,18 @@ ENDINGS = {
         "CRASH",
         {"fix": "trials run with an empty standard input: give the script what it asks for as arguments"},
     ),
+    "an exception after the loss went up": (
+        [*({"step": at, "loss": 2.0 * at} for at in range(1, 25)), crashed("OverflowError")],
+        {"returncode": 1},
+        "CRASH",
+        {"fix": "before that its loss went from 2 to 48: try a lower rate first; leonui lr finds one"},
+    ),
+    "an exception after it went down": (
+        [*({"step": at, "loss": 2.0 / at} for at in range(1, 25)), crashed("OverflowError")],
+        {"returncode": 1},
+        "CRASH",
+        {"fix_template": "run the script alone and mend this first; its whole output is in {folder}/stderr"},
+    ),
     "an exception wins over what followed": ([crashed("ValueError")], {"stalled": True, "returncode": -9}, "CRASH", {}),
     "stalled": (ROWS, {"stalled": True, "returncode": -15}, "STALLED", {"steps": 2}),
     "killed": (ROWS, {"returncode": -9}, "KILLED", {"signal": "SIGKILL", "steps": 2}),

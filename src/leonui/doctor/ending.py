@@ -10,6 +10,7 @@ from leonui.trial.trial import Trial
 from leonui.words import mark
 
 SHORTEST = 20
+GROWN = 3.0  # so many times its first loss is a run's last one where a failure may be the rate's
 
 
 def trouble(trial: Trial) -> Finding | None:
@@ -46,10 +47,20 @@ def _crashed(trial: Trial) -> Finding:
         "folder": str(trial.folder),
     }
     fix = mark("run the script alone and mend this first; its whole output is in {folder}/stderr")
+    if grown := _grown(trial.record.losses()):
+        evidence |= grown
+        fix = mark("before that its loss went from {first:.3g} to {last:.3g}: try a lower rate first; leonui lr finds one")
     if error["type"] == "EOFError":
         fix = mark("trials run with an empty standard input: give the script what it asks for as arguments")
     words = mark("the script failed at step {step}: {type}: {error}")
     return Finding("CRASH", "is", words, evidence, fix, *split(error["place"]))
+
+
+def _grown(losses: list[float]) -> dict[str, float]:
+    """The first loss and the last, where a training left a sound beginning far behind, for worse."""
+    if len(losses) < SHORTEST or not losses[0] > 0 or losses[-1] < GROWN * losses[0]:
+        return {}
+    return {"first": losses[0], "last": losses[-1]}
 
 
 def _killed(trial: Trial) -> Finding:
