@@ -49,7 +49,9 @@ def _crashed(trial: Trial) -> Finding:
     fix = mark("run the script alone and mend this first; its whole output is in {folder}/stderr")
     if grown := _grown(trial.record.losses()):
         evidence |= grown
-        fix = mark("before that its loss went from {first:.3g} to {last:.3g}: try a lower rate first; leonui lr finds one")
+        fix = mark(
+            "before that its loss went from {first:.3g} to {last:.3g}: try a lower rate first; leonui lr finds one"
+        )
     if error["type"] == "EOFError":
         fix = mark("trials run with an empty standard input: give the script what it asks for as arguments")
     words = mark("the script failed at step {step}: {type}: {error}")
