@@ -10,26 +10,27 @@ import pytest
 from tests.conftest import LEONUI, environment, left_over
 
 SCRIPTS = Path(__file__).parent / "scripts"
-TRAINERS = (
+PACKAGES = (
     "lightning_digits",
     "hf_stdlib",
     "accelerate_digits",
     "ignite_digits",
     "skorch_digits",
-    "timm_style_digits",
     "keras_digits",
     "keras_loop_digits",
-    "amp_digits",
-    "accumulation_digits",
-    "compile_digits",
-    "ema_digits",
 )
-OWN = ("keras_digits",)  # no optimizer of torch fits there
-# what a trainer does to a loop is all in these three; the others are slow
-SOME = [
-    name if name in ("lightning_digits", "hf_stdlib", "keras_digits") else pytest.param(name, marks=pytest.mark.slow)
-    for name in TRAINERS
-]
+LOOPS = ("timm_style_digits", "amp_digits", "accumulation_digits", "compile_digits", "ema_digits")
+TRAINERS = PACKAGES + LOOPS
+
+
+def others_slow(*quick: str, among: tuple[str, ...] = TRAINERS) -> list:
+    """All of them as parameters; those that are not named here are marked as slow."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in among]
+
+
+# what a trainer does to a loop is all in these three
+SOME = others_slow("lightning_digits", "hf_stdlib", "keras_digits")
+DROPS_IN = tuple(name for name in TRAINERS if name != "keras_digits")  # no optimizer of torch fits there
 
 
 def leonui(command: str, trainer: str, place: Path, *options: str) -> dict:
@@ -65,14 +66,14 @@ def test_climb_trains_better(trainer, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_race_swaps_the_optimizer(trainer, tmp_path):
-    """Both are tuned and trained twice, and end elsewhere."""
-    said = leonui("race", trainer, tmp_path, "-o", "lion", "--seeds", "2")
+    """Both train twice, at a rate of their own, and end elsewhere."""
+    said = leonui("race", trainer, tmp_path, "-o", "lion", "--seeds", "2", "--track", "defaults")
     finals = {one["entrant"]: one["losses"] for one in said["entrants"]}
     assert sorted(finals) == ["lion", "own"]
     assert len({loss for ends in finals.values() for loss in ends}) == 4
 
 
-@pytest.mark.parametrize("trainer", [name for name in TRAINERS if name not in OWN])
+@pytest.mark.parametrize("trainer", others_slow(*PACKAGES, among=DROPS_IN))
 def test_an_optimizer_of_leonui_drops_in(trainer, tmp_path, record_property):
     """The same rule with the same settings: the same loss in the end, to rounding."""
     ends = [trained([SCRIPTS / f"{trainer}.py", *how], tmp_path) for how in ((), ("drop-in",))]
