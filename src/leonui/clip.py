@@ -279,8 +279,8 @@ def _quantile(values: Tensor, share: float) -> Tensor:
 
 def _largest(grad: Tensor, limit: float) -> tuple[Tensor, Tensor]:
     """The largest absolute value, and how many are above the limit."""
-    largest = torch.linalg.vector_norm(grad, float("inf"))  # as amax of the sizes, which torch 2.6 has not for DTensors
-    return largest.float() if grad.dtype in _LOW else largest, torch.count_nonzero(grad.abs() > limit)
+    largest = torch.linalg.vector_norm(grad, float("inf"))  # torch 2.6 has no amax of DTensors, and no count_nonzero
+    return largest.float() if grad.dtype in _LOW else largest, (grad.abs() > limit).sum()
 
 
 def _together(norms: list[Tensor]) -> Tensor:
