@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: climb test proofs lint words docs pictures screenshots lesson results bench clean
+.PHONY: climb test proofs with test-integrations proofs-integrations test-oldest lint words docs pictures screenshots \
+  lesson results bench dist test-dist man clean
 
 climb: $(READY)           ## set up everything, then run the main job on the bundled digits example
 	$(BIN)/leonui climb
@@ -15,11 +16,17 @@ test: $(READY) lint       ## set up everything, then run all tests
 proofs: $(READY)          ## the tests that take long: searches of several spaces, a search over two processes
 	$(BIN)/python -m pytest -n auto -m slow
 
-test-integrations:        ## every trainer's script, callbacks, notebook, loggers: in an environment of their own
-	test -x .venv-integrations/bin/python || $(PYTHON) -m venv .venv-integrations
-	.venv-integrations/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venv-integrations/bin/python -m pip install --quiet -c constraints-integrations.txt -e ".[examples]" --group integrations
-	.venv-integrations/bin/python -m pytest -n auto tests/integrations
+WITH := .venv-integrations/bin/python
+test-integrations: with   ## every trainer's script, callbacks, notebook, loggers: in an environment of their own
+	$(WITH) -m pytest -n auto tests/integrations
+
+proofs-integrations: with ## every command on every trainer's script, races among them
+	$(WITH) -m pytest -n auto -m slow tests/integrations
+
+with:
+	test -x $(WITH) || $(PYTHON) -m venv .venv-integrations
+	$(WITH) -m pip install --quiet --upgrade "pip>=25.1"
+	$(WITH) -m pip install --quiet -c constraints-integrations.txt -e ".[examples]" --group integrations
 
 OLDEST := build/oldest/bin/python
 test-oldest:              ## what leans on torch's own insides, on the oldest torch that is supported
@@ -78,7 +85,9 @@ test-dist: dist           ## the wheel and the sdist, each installed into an env
 
 man: $(READY)             ## manual pages: build/man/leonui.1 and one for each command
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group dist
-	$(BIN)/click-man --target build/man leonui
+	mkdir -p build/man
+	$(BIN)/python -c "import leonui, click_man.core as man; from leonui.cli import cli; \
+	  man.write_man_pages('leonui', cli, version=leonui.__version__, target_dir='build/man')"
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

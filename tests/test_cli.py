@@ -185,10 +185,17 @@ def test_the_bundled_example_is_there():
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"), [("leonui do", {"doctor"}), ("leonui climb --see", {"--seeds"}), ("leonui xyz", set())]
+    ("words", "offered"),
+    [
+        ("leonui do", {"doctor"}),
+        ("leonui climb --see", {"--seeds"}),
+        ("leonui race --track ", {"tuned", "defaults", "auto"}),
+        ("leonui climb tra", {"tra"}),  # of type file: the shell looks for it
+        ("leonui xyz", set()),
+    ],
 )
 def test_a_shell_completes(words, offered):
-    asked = {"_LEONUI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    asked = {"_LEONUI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     done = subprocess.run(
         [sys.executable, "-c", MAIN], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60
     )

@@ -111,6 +111,20 @@ def test_a_call_over_many_lines_is_one_place(line, tmp_path):
     assert applied(LONG, patch(str(file), line, 2.0)) == wanted
 
 
+HF = """\
+arguments = transformers.TrainingArguments("out", learning_rate=1e-3)
+trainer = Trainer(model, arguments, lr=7)
+trainer.train()
+"""
+
+
+def test_the_rate_of_hf_stands_where_its_arguments_are_made(tmp_path):
+    file = tmp_path / "train.py"
+    file.write_text(HF)
+    assert applied(HF, patch(str(file), 3, 2.0)) == HF.replace("1e-3", "0.002")
+    assert applied(HF, patch(str(file), 2, 2.0)) == HF.replace("lr=7", "lr=14")
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -592,11 +592,20 @@ def run(folder, route: tuple[Intervention, ...], script) -> Record:
     ],
     ids=lambda value: str(value) if isinstance(value, Swap) else "torch",
 )
-def test_a_swapped_optimizer_follows_the_scripts_scheduler(swap, make, tmp_path):
+@pytest.mark.parametrize("closed", ["", "by place", "by name"])
+def test_a_swapped_optimizer_follows_the_scripts_scheduler(swap, make, closed, tmp_path):
     def script(w, optimizer):
+        def closure():
+            optimizer.zero_grad()
+            loss = quadratic(w)
+            loss.backward()
+            return loss
+
         scheduler = lr_scheduler.ExponentialLR(optimizer, 0.5)
         for _ in range(5):
-            train(optimizer, lambda: quadratic(w), 1)
+            if closed == "":
+                closure()
+            optimizer.step(*[closure] * (closed == "by place"), **{"closure": closure} if closed == "by name" else {})
             scheduler.step()
 
     ours, theirs = parameter(1.0, -2.0), parameter(1.0, -2.0)

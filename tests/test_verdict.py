@@ -232,6 +232,36 @@ def test_changes_have_a_place(events, clip, expected, tmp_path, monkeypatch):
             assert "clip_grad_norm_(model.parameters(), 1)" in change["to"]
 
 
+LIMIT = {"event": "clip", "place": "{here}/train.py:29", "most": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("by", "limits", "told"),
+    [
+        ("", [], ["SGD(lr=0.3)", "LambdaLR(optimizer, lambda t: ", "clip_grad_norm_(model.parameters(), 1) before"]),
+        ("", [LIMIT | {"most": 1.0}], ["SGD(lr=0.3)", "LambdaLR(optimizer, lambda t: "]),  # it is limited already
+        ("", [LIMIT], ["SGD(lr=0.3)", "LambdaLR", "clip_grad_norm_"]),
+        (
+            "transformers",
+            [],
+            ["TrainingArguments(learning_rate=0.3)", "warmup_steps=5)", "TrainingArguments(max_grad_norm=1)"],
+        ),
+        ("lightning", [], ["SGD(lr=0.3)", '"interval": "step"}', "Trainer(gradient_clip_val=1)"]),
+        ("skorch", [], ["SGD(lr=0.3)", 'step_every="batch"', "GradientNormClipping(1)"]),
+        ("ignite", [], ["SGD(lr=0.3)", "Events.ITERATION_COMPLETED", "a process function"]),
+        ("keras", [], ["SGD(learning_rate=0.3)", "LearningRateSchedule", "SGD(global_clipnorm=1)"]),
+        ("accelerate", [], ["SGD(lr=0.3)", "LambdaLR", "accelerator.clip_grad_norm_("]),
+        ("another", [], ["SGD(lr=0.3)", "LambdaLR", "torch.nn.utils.clip_grad_norm_("]),
+    ],
+)
+def test_changes_are_told_in_the_manner_of_the_trainer(by, limits, told):
+    record = Record(events=[OPTIMIZER | {"lr": [0.1, 0.1]}, HEAD | {"by": by}, *limits])
+    found = changes(record, 3.0, 100, 1.0)
+    assert len(found) == len(told)
+    assert all(wanted in change["to"] for change, wanted in zip(found, told, strict=True))
+    assert found[-1]["line"] == (29 if len(told) == 3 and limits else 30 if len(told) == 3 else 12)
+
+
 @pytest.mark.parametrize("steps", [20, 100, 1999])
 def test_the_schedule_that_is_shown_is_the_one_that_was_used(steps):
     lines = schedule_code(steps)

@@ -203,7 +203,7 @@ class AutoClip:
     def limit(self) -> Tensor:
         """The percentile of the history as it stands: 0-d, NaN while no norm was finite."""
         known = self._norms[: min(self._seen, self.history)]
-        return torch.nanquantile(known, self.percentile / 100) if len(known) else torch.tensor(float("nan"))
+        return _quantile(known, self.percentile / 100) if len(known) else torch.tensor(float("nan"))
 
     def state_dict(self) -> dict[str, Any]:
         """``norms``: the history as a 1-d tensor, oldest first, NaN where one was not finite."""
@@ -269,10 +269,18 @@ def _norms(tensors: list[Tensor]) -> list[Tensor]:
     return [found[place] for place in range(len(tensors))]
 
 
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """torch.nanquantile of a 1-d tensor, which waits for the device on torch 2.6."""
+    values, last = values.sort().values, values.isfinite().sum() - 1
+    at = last.clamp(min=0).to(values.dtype) * share
+    below, above = (values.take(place.long()) for place in (at.floor(), at.ceil()))
+    return below.lerp(above, at - at.floor())
+
+
 def _largest(grad: Tensor, limit: float) -> tuple[Tensor, Tensor]:
     """The largest absolute value, and how many are above the limit."""
-    sizes = grad.abs()
-    return sizes.amax().float() if grad.dtype in _LOW else sizes.amax(), torch.count_nonzero(sizes > limit)
+    largest = torch.linalg.vector_norm(grad, float("inf"))  # torch 2.6 has no amax of DTensors, and no count_nonzero
+    return largest.float() if grad.dtype in _LOW else largest, (grad.abs() > limit).sum()
 
 
 def _together(norms: list[Tensor]) -> Tensor:

@@ -36,7 +36,10 @@ def _changed(lines: list[str], line: int, scale: float) -> list[str]:
         tree = ast.parse("\n".join(lines))
     except SyntaxError:
         return []
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _spans(node, line)]
+    every = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in every if _spans(node, line)]
+    if any(ast.unparse(call.func).endswith(".train") for call in calls):  # HF's Trainer makes the optimizer there
+        calls += [call for call in every if ast.unparse(call.func).endswith("TrainingArguments")]
     rates = {id(found): found for call in calls for found in _rates(call)}.values()  # calls may lie in each other
     changed = list(lines)
     for node in sorted(rates, key=lambda node: (node.lineno, node.col_offset), reverse=True):

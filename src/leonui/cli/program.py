@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 # these make options of a script's own names, so that what it takes is not written in it
 INVENTIVE = r"\b(tyro|fire|HfArgumentParser|simple_parsing|jsonargparse|LightningCLI|typer|hydra|configurator)\b"
@@ -20,7 +21,7 @@ class Pointed(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, those behind the script that are leonui's put before it."""
-        if "--" in args:
+        if "--" in args or ctx.resilient_parsing:  # a shell asks for completions of what is half written
             return super().parse_args(ctx, args)
         found = self.make_parser(ctx).parse_args(list(args))[0]["program"]
         program = list(found) if isinstance(found, tuple) else []  # click marks in its own way that nothing was given
@@ -34,10 +35,15 @@ class Pointed(click.Command):
 
 def pointed(function: Callable[..., None]) -> Pointed:
     """Make a command of a function, of which the first two arguments are the program and the module."""
-    program = click.argument("program", nargs=-1, type=click.UNPROCESSED)
+    program = click.argument("program", nargs=-1, type=click.UNPROCESSED, shell_complete=_files)
     module = click.option("-m", "module", metavar="MODULE", help="Run a module: -m package.train args.")
     settings = {"ignore_unknown_options": True, "allow_interspersed_args": False}
     return click.command(cls=Pointed, context_settings=settings)(program(module(function)))
+
+
+def _files(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """A shell completes the names of files by itself."""
+    return [CompletionItem(incomplete, type="file")]
 
 
 def divided(program: Sequence[str], options: dict[str, click.Parameter]) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ from leonui.trial.trial import Trial
 from leonui.words import mark
 
 SHORTEST = 20
+GROWN = 3.0  # so many times its first loss is a run's last one where a failure may be the rate's
 ABOUT = {
     "CRASH": About(
         mark("An exception ended the script."),
@@ -71,7 +72,6 @@ def too_short(steps: int) -> Finding | None:
 
 def _crashed(trial: Trial) -> Finding:
     error = trial.record.last("exception")
-    file, _, line = error["place"].rpartition(":")
     evidence = {
         "type": error["type"],
         "error": error["message"],
@@ -79,10 +79,22 @@ def _crashed(trial: Trial) -> Finding:
         "folder": str(trial.folder),
     }
     fix = mark("run the script alone and mend this first; its whole output is in {folder}/stderr")
+    if grown := _grown(trial.record.losses()):
+        evidence |= grown
+        fix = mark(
+            "before that its loss went from {first:.3g} to {last:.3g}: try a lower rate first; leonui lr finds one"
+        )
     if error["type"] == "EOFError":
         fix = mark("trials run with an empty standard input: give the script what it asks for as arguments")
     words = mark("the script failed at step {step}: {type}: {error}")
-    return Finding("CRASH", "is", words, evidence, fix, file or None, int(line) if line.isdigit() else None)
+    return Finding("CRASH", "is", words, evidence, fix, *split(error["place"]))
+
+
+def _grown(losses: list[float]) -> dict[str, float]:
+    """The first loss and the last, where a training left a sound beginning far behind, for worse."""
+    if len(losses) < SHORTEST or not losses[0] > 0 or losses[-1] < GROWN * losses[0]:
+        return {}
+    return {"first": losses[0], "last": losses[-1]}
 
 
 def _killed(trial: Trial) -> Finding:
@@ -111,7 +123,7 @@ def _no_step(trial: Trial) -> Finding:
     if evidence["backwards"]:
         words = mark("the script computed {backwards} gradients, but no optimizer of torch made a step")
         fix = mark("leonui acts where an optimizer steps: replace the update written by hand by torch.optim.SGD")
-        return Finding("HAND-WRITTEN", "is", words, evidence, fix)
+        return Finding("HAND-WRITTEN", "is", words, evidence, fix, *split(end.get("backward", "")))
     if not end and not trial.record.events:
         words = mark("the script ended without training anything with torch")
         fix = mark("name the script that trains; if it starts Python with -I, -S or -E, leave that out")

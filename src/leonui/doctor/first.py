@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from itertools import takewhile
 
+from leonui.doctor.fault import place
 from leonui.finding import Check, Finding
 from leonui.record import Record, number
 from leonui.words import mark
@@ -31,7 +32,7 @@ def finite(record: Record) -> Check:
     evidence = {"step": bad[0]["step"], "count": len(bad), "steps": record.steps}
     words = mark("the loss or the gradient was not finite first at step {step}, and at {count} of {steps} steps")
     fix = mark("a lower learning rate or clipped gradients may suffice; if step {step} is the first, look at the data")
-    return Check("FINITE", said, evidence, Finding("NON-FINITE", "is", words, evidence, fix, *_place(record)))
+    return Check("FINITE", said, evidence, Finding("NON-FINITE", "is", words, evidence, fix, *place(record)))
 
 
 def learned(record: Record) -> Check | None:
@@ -58,7 +59,7 @@ def learned(record: Record) -> Check | None:
         else mark("learned nothing: training loss {loss:.4g} at the end, {bar:.4g} at the beginning")
     )
     fix = mark("the learning rate, the data or the loss is wrong; the search below shows whether a rate alone helps")
-    return Check("LEARNED", said, evidence, Finding("NOT-LEARNING", "is", words, evidence, fix, *_place(record)))
+    return Check("LEARNED", said, evidence, Finding("NOT-LEARNING", "is", words, evidence, fix, *place(record)))
 
 
 def beginning(losses: Sequence[float]) -> float:
@@ -77,7 +78,7 @@ def cleared(record: Record) -> Check:
         return Check("CLEARED", said, evidence)
     words = mark("gradients are never cleared: {stale} of {steps} steps added to a gradient that was used before")
     fix = mark("call optimizer.zero_grad() once before each backward()")
-    return Check("CLEARED", said, evidence, Finding("STALE-GRADIENT", "is", words, evidence, fix, *_place(record)))
+    return Check("CLEARED", said, evidence, Finding("STALE-GRADIENT", "is", words, evidence, fix, *place(record)))
 
 
 def moved(record: Record) -> Check | None:
@@ -91,7 +92,7 @@ def moved(record: Record) -> Check | None:
         return Check("MOVED", said, evidence)
     words = mark("no parameter moved in any of the {count} steps that were measured")
     fix = mark("check that the optimizer holds the parameters of the model that is trained, and that its rate is not 0")
-    return Check("MOVED", said, evidence, Finding("NOT-MOVING", "is", words, evidence, fix, *_place(record)))
+    return Check("MOVED", said, evidence, Finding("NOT-MOVING", "is", words, evidence, fix, *place(record)))
 
 
 def _window(losses: Sequence[float]) -> int:
@@ -102,9 +103,3 @@ def _adversaries(record: Record) -> bool:
     """Whether several optimizers step together and each has a loss of its own: their mean need not fall."""
     steps = [row["step"] for row in record.rows if "loss" in row]
     return len(steps) - len(set(steps)) > 1  # one: where training goes over from one optimizer to another
-
-
-def _place(record: Record) -> tuple[str | None, int | None]:
-    """Where the optimizer was made."""
-    file, _, line = record.last("optimizer").get("place", "").rpartition(":")
-    return file or None, int(line) if line.isdigit() else None

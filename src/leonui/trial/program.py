@@ -116,7 +116,9 @@ def _kept(function: Callable[[], object]) -> str:
         raise ValueError(told) from error
     path = runs.home().absolute() / "functions" / f"{name}-{hashlib.sha256(held).hexdigest()[:12]}{KEPT}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(held)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")  # another command may be reading the one that is there
+    fresh.write_bytes(held)
+    fresh.replace(path)
     return str(path)
 
 

@@ -35,9 +35,9 @@ def _install(name):
 
 
 class _Finder:
-    """Lets the other finders find torch and numpy, and calls ``_install`` after they have been executed."""
+    """Lets the other finders find numpy, torch and keras, and calls ``_install`` after they have been executed."""
 
-    names = frozenset({"torch", "numpy"})
+    names = frozenset({"numpy", "torch", "keras"})
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):

@@ -12,13 +12,16 @@ from leonui.trial.plan import VARIABLE, Plan
 from leonui.trial.probe.seeds import shift
 
 if TYPE_CHECKING:
+    from leonui.trial.probe.hooks import Hooks
     from leonui.trial.probe.probe import Probe
 
-_active: dict[Probe, list[Callable[[], None]]] = {}
+_active: dict[Probe, tuple[Hooks, Callable[[], None]]] = {}  # and how to leave the process alone again
 
 
 def install(library: str) -> None:
-    """Called in a process that has a Plan: for "random" at its start, for numpy and torch when they are imported."""
+    """Called in a process that has a Plan: for "random" at its start, for the others when they have been imported."""
+    if library == "keras":
+        return _welcome()
     plan = Plan.read(os.environ[VARIABLE])
     if library == "random" and plan.tethered:
         from leonui.trial.process import tether
@@ -29,6 +32,12 @@ def install(library: str) -> None:
         shift(library, offset)
     if library == "torch":
         start(plan)
+    return None
+
+
+def _welcome() -> None:
+    for hooks, _ in _active.values():
+        hooks.welcome()
 
 
 def start(plan: Plan) -> Probe:
@@ -45,7 +54,7 @@ def _attach(probe: Probe) -> None:
 
     hooks = Hooks(probe)
     hooks.attach()
-    _active[probe] = [hooks.detach, _watch_process(probe)]
+    _active[probe] = hooks, _watch_process(probe)
 
 
 def end(probe: Probe) -> None:
@@ -54,8 +63,9 @@ def end(probe: Probe) -> None:
     probe.ledger.writer.close()
     if probe not in _active:
         return
-    for undo in [undo for undos in reversed(_active.values()) for undo in undos]:  # newest first
-        undo()
+    for hooks, leave in reversed(_active.values()):  # newest first
+        hooks.detach()
+        leave()
     del _active[probe]
     for other in list(_active):
         _attach(other)

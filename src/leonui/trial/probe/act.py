@@ -59,7 +59,7 @@ class Act:
         if self.left_out:
             return evaluate(args, kwargs)
         if self.leg.optimizer:
-            walk, args = self._stand_in(optimizer, self.leg.optimizer).step, ()
+            walk = self._stand_in(optimizer, self.leg.optimizer).step
             args, kwargs = tuple(filter(None, [_closure(args, kwargs)])), {}
         if self.leg.clip:
             args, kwargs = self._clipped(optimizer, args, kwargs)

@@ -51,9 +51,10 @@ class Exam:
 
     def summary(self) -> dict[str, Any]:
         """For the record, by subject."""
+        known = {"backward": self.order.place} | self.look.summary()
         if not self._begun:
-            return self.look.summary()
-        return self.look.summary() | {
+            return known
+        return known | {
             "stepped": self._stepped,
             "dropout": self.anatomy.dropout,
             "norms": self.anatomy.norms,

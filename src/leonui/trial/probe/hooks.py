@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch.optim import Optimizer, lr_scheduler
 
+from leonui.trial.probe import guest
 from leonui.trial.probe.compiled import settle, uncompiled
 from leonui.trial.probe.place import own_place
 
@@ -58,6 +59,13 @@ class Hooks:
         self._wrap(torch.amp.grad_scaler.GradScaler, "scale", self._scale)
         self._wrap(torch.amp.grad_scaler.GradScaler, "unscale_", self._unscale)
         self._wrap(torch.amp.grad_scaler.GradScaler, "step", self._scaler_step)
+        self.welcome()
+
+    def welcome(self) -> None:
+        """Wrap the optimizers of Keras, once it has been imported whole."""
+        if (theirs := guest.optimizers()) and not any(owner is theirs for owner, *_ in self._undo):
+            self._wrap(theirs, "__init__", self._construct_guest)
+            self._wrap(theirs, "apply", self._apply)
 
     def detach(self) -> None:
         """Put back what was wrapped, newest first."""
@@ -80,9 +88,26 @@ class Hooks:
         def __init__(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
             settle()
-            self.probe.constructed(optimizer, own_place(2))
+            self.probe.constructed(optimizer, optimizer.place if isinstance(optimizer, guest.Guest) else own_place(2))
 
         return __init__
+
+    def _construct_guest(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            guest.made(optimizer, own_place(2))
+            original(optimizer, *args, **kwargs)
+
+        return __init__
+
+    def _apply(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> None:
+            moved = optimizer._trainable_variables if trainable_variables is None else trainable_variables
+            if not grads or self.probe.deaf() or not moved:
+                return original(optimizer, grads, trainable_variables)
+            walk = functools.partial(original, optimizer, grads, trainable_variables)
+            return guest.guest(optimizer, moved).walks(walk)
+
+        return apply
 
     def _hook_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def hook(step: Callable[..., Any]) -> Callable[..., Any]:

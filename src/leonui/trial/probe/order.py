@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from leonui.trial.probe.place import own_place
 from leonui.trial.probe.tensors import weights
 
 
@@ -14,6 +15,7 @@ class Order:
     """What was called since the last backward pass, and since the last step of each optimizer."""
 
     def __init__(self) -> None:
+        self.place = ""  # where the script first computed gradients
         self._passes = 0  # backward passes so far
         self._fresh = False  # a gradient has been computed and not been used
         self._cleared = False  # since the last backward pass
@@ -24,6 +26,7 @@ class Order:
 
     def backward(self, scaled: bool) -> None:
         """A backward pass begins, of a loss that a GradScaler has scaled or not."""
+        self.place = self.place or own_place(1)
         self._passes += 1
         self._fresh, self._cleared = True, False
         self._scaled, self._unscaled = scaled, False

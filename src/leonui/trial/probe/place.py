@@ -33,6 +33,17 @@ def own_place(skip: int) -> str:
     return next((place for place in near if not place.startswith(_INSTALLED)), near[0])
 
 
+def caller(skip: int) -> str:
+    """The package between the script and this call: of those in the stack the one that the user's own line called.
+
+    Empty where the user's own line is the nearest, or there is none.
+    """
+    near = places(skip + 1, sys.getrecursionlimit())
+    own = next((at for at, place in enumerate(near) if not place.startswith(_INSTALLED)), 0)
+    between = [place.removeprefix(root) for place in near[max(0, own - 1) : own] for root in _INSTALLED]
+    return next(iter(Path(min(between, key=len, default="")).parts), "")
+
+
 def places(skip: int, depth: int) -> list[str]:
     """The nearest ``depth`` places in the stack, as ``file:line``, that are neither torch's nor leonui's."""
     found: list[str] = []

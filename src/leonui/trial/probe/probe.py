@@ -27,7 +27,7 @@ from leonui.trial.probe.guard import StopTraining, guarded
 from leonui.trial.probe.ledger import Ledger, record_path
 from leonui.trial.probe.losses import summed
 from leonui.trial.probe.meter import Meter
-from leonui.trial.probe.place import own_place, places, raised
+from leonui.trial.probe.place import caller, own_place, places, raised
 from leonui.trial.probe.rewind import Rewind
 from leonui.trial.probe.scaled import Scaled
 from leonui.trial.probe.track import Track
@@ -108,7 +108,7 @@ class Probe:
     @guarded()
     def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> None:
         """A loss function of torch was called."""
-        if self.asleep or not isinstance(value, torch.Tensor):
+        if self.asleep or not isinstance(value, torch.Tensor) or value.is_meta:  # Keras asks for shapes alone
             return
         self.glide.compares(args, kwargs)
         if torch.is_grad_enabled():
@@ -211,7 +211,7 @@ class Probe:
         self.meter.clock.start()
         self.ledger.event(
             "trailhead", pid=os.getpid(), place=own_place(4), unforkable=Snapshot.unforkable(),
-            threads=torch.get_num_threads(), lr=self.crew.base(optimizer),
+            threads=torch.get_num_threads(), lr=self.crew.base(optimizer), by=caller(4),
         )  # fmt: skip
         self._put_weights()
         if self.plan.hold:
