@@ -121,7 +121,7 @@ Three more (unseen) were written after all of these, in another style: a class t
 attention by steps. There one seed of each fault was run and compared with three of the unedited script by Student's
 t; faults were drawn in a random order as far as time went. Two rules were mended after the first of them (a run that
 is far above what a constant prediction loses, and a rate that is ten times too low); the visits before, right or
-wrong, stay in the table.
+wrong, stay in the table. The machine was loaded while these visits were made: their seconds say nothing.
 
 A false alarm is a finding of class "is" or "caused by" on a healthy run; intervals are Wilson's, 95%. Recall is the
 share of harmful faults whose first finding has one of the codes that were accepted before the first visit, precision
