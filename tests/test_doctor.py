@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from leonui.doctor.case import Case
+from leonui.doctor.case import AS_IT_IS, Case, Outcome
 from leonui.doctor.ending import too_short, trouble
-from leonui.doctor.faults import shard, sign
+from leonui.doctor.faults import collapse, idle, shard, sign
 from leonui.doctor.first import first_checks
 from leonui.doctor.gain import validation
-from leonui.doctor.remarks import leftover, undecayed
+from leonui.doctor.labels import unlearned
+from leonui.doctor.panel import Panel
+from leonui.doctor.remarks import leftover, undecayed, unheard
 from leonui.finding import CLASSES, Check, Finding
 from leonui.record import Record, encode
 from leonui.trial.intervention import Intervention
@@ -328,6 +330,63 @@ def test_losses_that_are_no_numbers_say_nothing_of_the_sign(negated, numbers, ca
     assert bool(check.finding) == found
 
 
+def collapsed(spread: object, losses: list[float]) -> Record:
+    """A run whose last predictions differ by ``spread``; a constant prediction would lose 1.5."""
+    seen = {"function": "mse_loss", "place": "train.py:7", "calls": 9, "spread": spread}
+    return record(losses, {"constant_loss": 1.5, "losses": seen})
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        (collapsed(1e-5, [1.5, 1.6, 1.4, 1.5] * 5), True),
+        (collapsed(0.2, [1.5, 1.6, 1.4, 1.5] * 5), False),  # wrong, but not all the same
+        (collapsed(1e-5, DOWN), False),  # nearly all of the loss is gone: the batch was of one class
+        (collapsed("NaN", [1.5] * 20), None),
+        (record([1.5] * 20, {"constant_loss": 1.5}), None),
+    ],
+)
+def test_a_network_that_says_the_same_to_everything(run, found):
+    check = collapse.look(run)
+    assert (check and bool(check.finding)) == found
+    if found:
+        assert check.finding.place == "train.py:7"
+        assert "the same answer" in check.finding.say("en")
+        assert "{" not in check.finding.say("vi") + check.say("vi")
+
+
+@pytest.mark.parametrize(
+    ("unused", "made", "found"),
+    [
+        (60, (0, 1), "train.py:14"),
+        (60, (0,), None),  # gradients of a network that has been trained, for another end
+        (3, (0, 1), None),  # accumulation leaves some
+        (60, (0, 1, 2), "train.py:14"),  # the larger one
+    ],
+)
+def test_an_optimizer_that_never_steps(unused, made, found):
+    rows = [{"step": step, "loss": 1.0, "optimizer": 0} for step in range(1, 41)]
+    events = [MADE | {"optimizer": n, "place": f"train.py:{13 + n}", "parameters": 10 * (3 - n)} for n in made]
+    end = {"event": "end", "reason": "done", "backwards": 40 + unused, "unused": unused}
+    check = idle.look(Record(rows, [*events, end]))
+    assert (check.finding and check.finding.place) == found
+
+
+@pytest.mark.parametrize(
+    ("losses", "gains"),
+    [
+        ({AS_IT_IS: 1.0, "a": 0.5, "b": 0.75}, {"a": 0.5 / 1.5, "b": 0.25 / 1.5}),
+        ({AS_IT_IS: 3000.0, "a": 2.1, "b": 500.0}, {"a": 1.0, "b": 0.0}),  # down to the bar of 2, and not below it yet
+        ({AS_IT_IS: 3000.0, "a": 1.0, "b": 2.1}, {"a": 1.0, "b": 0.0}),
+        ({AS_IT_IS: 2.1, "a": 2.05, "b": 2.2}, {"a": 0.0, "b": 0.0}),  # nothing has begun to learn
+    ],
+)
+def test_what_a_change_gains_in_a_short_training(losses, gains):
+    tried = {name: Outcome(Intervention(), (loss,), (loss,)) for name, loss in losses.items()}
+    panel = Panel(tried, {}, 2.0)
+    assert {name: panel.gain(tried[name]) for name in gains} == pytest.approx(gains)
+
+
 NOISE = [1.0 + 0.3 * (-1) ** step for step in range(400)]
 FALLING = [4.0 * 0.99**step for step in range(400)]
 HELD, DECAYED = [[0.1]] * 400, [[0.1 * (1 - step / 400)] for step in range(400)]
@@ -369,6 +428,33 @@ def test_a_rate_that_is_held_to_the_end_of_a_noisy_run(losses, rates, says):
     if said:
         assert said["evidence"] == pytest.approx({"lr": 0.1, "scatter": 0.3}, rel=0.02)
         assert_told(said)
+
+
+@pytest.mark.parametrize(
+    ("steps", "events", "says"),
+    [(250, [], True), (50, [], False), (250, [{"event": "validation", "site": "a.py:1", "step": 9}], False)],
+)
+def test_a_long_training_without_validation(steps, events, says):
+    said = unheard(Record(record([1.0] * steps).rows, events))
+    assert bool(said) == says
+    if said:
+        assert_told(said)
+
+
+@pytest.mark.parametrize(
+    ("losses", "constant", "expected"),
+    [
+        ((1.0, 0.7, 0.5), None, False),
+        ((1.0, 0.97, 0.98), None, True),
+        ((1.0, 0.88, 0.86), 0.87, True),  # what is held out is easier to foretell than what is trained on
+        ((1.0, 0.88, *[1.05] * 3), None, True),  # low once, and not at the end
+        ((1.0, 0.7, math.inf), None, True),
+    ],
+)
+def test_validation_that_shows_no_learning(losses, constant, expected):
+    run = held_out(*losses)
+    run.events[-1]["held_out"] = {} if constant is None else {"train.py:9": constant}
+    assert unlearned(run, 1.0) == expected
 
 
 def assert_told(note: dict) -> None:

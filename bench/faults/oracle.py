@@ -119,6 +119,11 @@ class Oracle:
             return abs(change) >= LEAST and differs(worse, base, "two-sided")
         return change >= LEAST and differs(worse, base, "greater")
 
+    def lost(self, cell: Cell) -> float:
+        """The share of the progress of the unedited script that a fault loses."""
+        base, start = self.healthy_final(cell[2]), self.starts[cell[2]]
+        return (statistics.fmean(self.finals(cell)) - base) / (start - base)
+
     def admitted(self, cell: Cell) -> bool:
         """Whether the recipe's rate is near the best of the grid, and its validation loss does not rise."""
         start = self.starts[cell[2]]

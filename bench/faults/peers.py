@@ -23,17 +23,15 @@ sys.path.insert(1, str(Path(__file__).parents[1]))  # measure.py lies one folder
 import catalogue
 import healthy
 import oracle
-from edits import NotOnce, below, each, times
+from edits import Edit, NotOnce, below, each, times
 from measure import RESULTS
 from run import KEYS, chosen
 from runs import Results, Row, measure, plain
+from unseen_faults import BACKWARD, NETWORK
 
 from leonui.record import Record, number
 
 VIEWS = Path(__file__).with_name("peer_views.py").resolve()
-NAIVE = each(
-    times("lr", 0.1), below("loss.backward()", "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # naive")
-)
 PATIENCE = 300
 
 
@@ -74,10 +72,16 @@ def views(python: str, told: Row) -> dict[str, list[str]]:
     return json.loads(done.stdout)
 
 
+def cautious(workload: str) -> Edit:
+    """The naive repair of a script: what people try first."""
+    name, line = NETWORK.get(workload, "model"), BACKWARD.get(workload, "loss.backward()")
+    return each(times("lr", 0.1), below(line, f"torch.nn.utils.clip_grad_norm_({name}.parameters(), 1.0)  # naive"))
+
+
 def naive(job: Row, text: str) -> float | None:
     """Where the naive repair of a faulty script ends; NaN, as None, where it diverges or cannot be made."""
     try:
-        mended = NAIVE(text)
+        mended = cautious(job["workload"])(text)
     except NotOnce:
         return None
     return plain(job["workload"], mended, job["seed"])["final"]

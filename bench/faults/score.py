@@ -19,6 +19,7 @@ from oracle import CAP, Cell, Oracle
 from peer_codes import CODES, TOOLS, alarms
 from runs import Row
 
+COUNTS = 0.1  # the doctor's own constant, written here because the bench asks it nothing
 ASSERTED = ("is", "caused by")
 SPLITS = (("development", catalogue.DEVELOP), ("reported", catalogue.REPORT), ("unseen", catalogue.UNSEEN))
 Answer = tuple[Row, list[str]]  # a row, and the codes of what was said of it, the first first
@@ -107,6 +108,19 @@ def causes(every: dict[str, list[Answer]], oracle: Oracle) -> str:
             hits = sum(right(*pair) for pair in named)
             lines.append([split, tool, share(hits, len(some)), share(hits, len(named)), len(some) - len(named)])
     return table(("workloads", "tool", "recall", "precision", "nothing said"), lines)
+
+
+def serious(visits: list[Row], oracle: Oracle) -> str:
+    """A line on the faults that lose as much as a change must gain to be called a cause."""
+    some = _harmful([(row, first_asserted(row)) for row in diagnosed(visits)], oracle)
+    some = [(row, codes) for row, codes in some if oracle.lost(cell(row)) >= COUNTS]
+    named = [pair for pair in some if pair[1]]
+    hits = sum(right(*pair) for pair in some)
+    return (
+        f"A change is called a cause where it wins {COUNTS:.0%} of the progress at least. Of the faults that lose as "
+        f"much, on all workloads, {share(hits, len(some))} were named first and asserted, with a precision of "
+        f"{share(hits, len(named))}."
+    )
 
 
 def _harmful(given: Iterable[Answer], oracle: Oracle) -> list[Answer]:
@@ -218,7 +232,9 @@ def tables(visits: list[Row], peers: list[Row], oracle: Oracle) -> str:
     every = answers(visits, peers)
     parts = {
         "False alarms": false_alarms(visits, every, oracle),
-        "Causes": f"{causes(every, oracle)}\n\n{pointed(visits, oracle)}\n\n{inert(visits, oracle)}",
+        "Causes": "\n\n".join(
+            [causes(every, oracle), serious(visits, oracle), pointed(visits, oracle), inert(visits, oracle)]
+        ),
         "Repairs": efficacy(visits, peers, oracle),
         "Cost": costs(visits),
         "What was said of each fault": confusion(visits, oracle),

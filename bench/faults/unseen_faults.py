@@ -102,7 +102,7 @@ EDITS: dict[str, dict[str, Edit]] = {
     "nan-in-one-sample": {"scanlines": below("inputs, targets = ", 'inputs[7] = float("nan")')},
     "huge-batch": {"scanlines": above("predicted = net(grey)", "colour = colour * (1e3 if epoch == 4 else 1)")},
     "few-samples": {
-        "gru": each(swap("most=560", "most=24 if not held_out else 560"), default("epochs", 160)),
+        "gru": each(swap("[:most]", "[: most if held_out else most // 24]"), default("epochs", 160)),
         "scanlines": each(
             swap("[0.75, 0.25]", "[0.02, 0.98]"), swap("drop_last=True", "drop_last=False"), default("epochs", 240)
         ),

@@ -32,8 +32,10 @@ def examined(case: Case) -> Record:
 
 
 def plain(record: Record) -> bool:
-    """Whether what an optimizer steps along is the gradient of one loss: not clipped, not scaled, not added up."""
+    """Whether what an optimizer steps along is the gradient of one loss: not clipped, scaled, added up, or old."""
     rows = record.rows[:BEGIN]
+    if any(row.get(key) for row in rows for key in ("stale", "emptied")):
+        return False
     scaled = any(row.get("phase") == "skipped" or "clip_scaled" in row for row in record.rows)
     alone = len({row.get("optimizer") for row in record.rows}) == 1 and all(row.get("micro") == 1 for row in rows)
     return alone and not scaled and not record.last("clip")

@@ -18,6 +18,7 @@ SPIKE = 20.0  # times the median: a gradient norm that stands out
 DROPPED = 0.7  # of its units: more than any recipe drops
 DEAD = 0.05  # of the highest rate, so low it is for more than half of the run
 ODD = (0.05, 20.0)  # standard deviations of inputs beyond which they are badly scaled
+FAR, NEAR = 2.0, 1.1  # times the loss of a network that learned nothing
 UNEVEN = 300.0  # times: between features
 
 
@@ -48,8 +49,13 @@ class Panel:
         return {name: self.outcomes[name].change}
 
     def gain(self, outcome: Outcome) -> float:
-        """The share of the achievable progress that it has over the script as it is."""
+        """The share of the achievable progress that it has over the script as it is.
+
+        Where that is far above the bar and nothing is below it yet, to come down to the bar is the progress.
+        """
         lowest = min(other.loss for other in self.outcomes.values())
+        if lowest > self.bar > 0 and self.control.loss > FAR * self.bar:
+            return 1.0 if outcome.loss <= NEAR * max(self.bar, lowest) else 0.0
         before = min(self.control.loss, max(self.bar, lowest))
         if not math.isfinite(outcome.loss) or outcome.loss >= before:
             return 0.0

@@ -36,6 +36,7 @@ from leonui.words import mark
 
 MOST = 2  # causes that are tried on the whole run
 TASTE = 0.2  # the share that a higher rate must gain: a rate that gains less is low, and not wrong
+FAR_OFF = 10.0  # times too low
 AS_GOOD = 0.9  # of what a cause gains for which nothing else speaks: a rate that gains so much is the cause
 Found = tuple[Fault, Finding]
 
@@ -207,7 +208,7 @@ class Visit:
         """The whole run under the change that would help, beside the run as it is."""
         assert self.case is not None
         after, share = self._gained(found)
-        if share < (TASTE if found.code == "LR-LOW" else COUNTS):
+        if share < self._least(found, after):
             return
         if found.bare and (rate := self._gained(other := rival(self.case, tried)))[1] >= AS_GOOD * share:
             found, (after, share) = other, rate
@@ -216,6 +217,13 @@ class Visit:
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
+
+    def _least(self, found: Suspicion, after: Record) -> float:
+        """The share that must be gained: more for a rate that is low by little, or that gains in training alone."""
+        assert self.case is not None
+        both = min(gain.training(self.case, after), gain.validation(self.case, after))
+        surely = found.factor >= FAR_OFF and both >= COUNTS
+        return TASTE if found.code == "LR-LOW" and not surely else COUNTS
 
     def _gained(self, found: Suspicion) -> tuple[Record, float]:
         """The whole run under a change, and what it gains: nothing, where it still learns nothing that holds."""
