@@ -37,8 +37,8 @@ def run_surface(name: str, *, lang: str | None, as_json: bool, **options: Any) -
     from leonui.race.surface import SEEDS, SurfaceRace
 
     lang = lang or language()
-    asked = {name: options[name] for name in ("seeds", "track", "steps") if options[name] is not None}
-    plan = Plan(tuple(options["optimizer"]), own=False, **{"seeds": SEEDS} | asked)
+    asked: dict[str, Any] = {name: options[name] for name in ("seeds", "track", "steps") if options[name] is not None}
+    plan = Plan(tuple(options["optimizer"]), own=False, **({"seeds": SEEDS} | asked))
     job = SurfaceRace(name, plan)
     folder = runs.create("race")
     stoppable()
