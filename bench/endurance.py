@@ -22,11 +22,11 @@ from leonui.trial.program import Program
 from leonui.trial.runner import Runner
 
 SCRIPT = Path(__file__).parents[1] / "tests" / "hostile" / "rates.py"
-BATCH, WARM = 100, 500  # trials between two looks; trials before what counts begins
-TEXT = """## Ten thousand trials
+BATCH = 100  # trials between two looks
+TEXT = """## Thousands of trials
 
 `python bench/endurance.py`: branches of one step each, of one held process, in one Runner, {workers} side by side. The
-growth is the slope of a straight line through the looks after the first {warm} trials.
+growth is the slope of a straight line through the looks at the second half.
 
 {rows}
 
@@ -61,22 +61,26 @@ def endured(trials: int, minutes: float, workers: int) -> dict[str, Any]:
 
 def slope(looks: list[dict[str, Any]], who: str, what: str) -> float:
     """By how much it grows in a thousand trials."""
-    at = [(one["trials"] / 1000, one[who][what]) for one in looks if one["trials"] > WARM]
+    at = [(one["trials"] / 1000, one[who][what]) for one in looks[len(looks) // 2 :]]
     x, y = (sum(values) / len(at) for values in zip(*at, strict=True))
     return sum((a - x) * (b - y) for a, b in at) / sum((a - x) ** 2 for a, _ in at)
 
 
 def main() -> None:
-    """Write the section."""
+    """Endure, and write the section."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--trials", type=int, default=10_000)
     options.add_argument("--minutes", type=float, default=60.0, help="the most that it may take")
     options.add_argument("--workers", type=int, default=2)
     told = options.parse_args()
-    found = endured(told.trials, told.minutes, told.workers)
+    tell(endured(told.trials, told.minutes, told.workers))
+
+
+def tell(found: dict[str, Any]) -> None:
+    """The section of what was found."""
     rows = []
     for who, name in (("runner", "leonui"), ("held", "the held process")):
-        first, last = found["looks"][WARM // BATCH], found["looks"][-1]
+        first, last = found["looks"][0], found["looks"][-1]
         kib, files = slope(found["looks"], who, "kib"), slope(found["looks"], who, "files")
         memory = f"{first[who]['kib'] / 1024:.1f} to {last[who]['kib'] / 1024:.1f} MiB"
         rows.append(
@@ -84,7 +88,7 @@ def main() -> None:
         )
     head = ("process", "resident memory", "growth in 1,000 trials", "open files", "growth in 1,000 trials")
     count = {"left": int(found["left"]), **{name: found[name] for name in ("trials", "made", "workers")}}
-    text = TEXT.format(warm=WARM, rows=table(head, rows), **count)
+    text = TEXT.format(rows=table(head, rows), **count)
     print(text)
     section("endurance", text)
     write("endurance", [count | {"looks": found["looks"][:: max(1, len(found["looks"]) // 20)]}])

@@ -462,6 +462,7 @@ def test_a_race_on_a_surface(track):
     job = SurfaceRace("bowl", Plan(("sgd", "lion"), own=False, seeds=6, steps=100, track=track))
     job.go(Silent())
     told = job.result()
+    assert told["notes"] == []
     rows = {row["entrant"]: row for row in told["entrants"]}
     assert (told["verdict"], told["best"]) == ("none", None) if track == "defaults" else ("winner", "sgd")
     if track != "defaults":  # 0.001, and 100 steps: nobody arrives

@@ -124,9 +124,10 @@ def test_rewinding_agrees_with_forking(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="no distributed training in this torch")
-def test_two_processes_are_judged_by_the_mean_of_both(tmp_path):
+@pytest.mark.parametrize("case", ["ddp", "fsdp"])
+def test_two_processes_are_judged_by_the_mean_of_both(case, tmp_path):
     launcher = str(Path(sys.executable).with_name("torchrun"))
-    result = found("", tmp_path, argv=(launcher, "--nproc-per-node", "2", SCRIPT, "ddp", "300"))
+    result = found("", tmp_path, argv=(launcher, "--nproc-per-node", "2", SCRIPT, case, "300"))
     assert 0.005 < result["lr"] < 5.0
     assert result["settings"]["branches start by"] == "rewind"
     ranks = {path.name: Record.read(path) for path in tmp_path.glob("trials/rung1-*/record*.jsonl")}

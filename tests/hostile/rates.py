@@ -27,6 +27,13 @@ if case == "ddp":
     torch.distributed.init_process_group("gloo")
     torch.manual_seed(torch.distributed.get_rank())
     model = torch.nn.parallel.DistributedDataParallel(model)
+if case == "fsdp":
+    from torch.distributed.fsdp import fully_shard
+
+    torch.distributed.init_process_group("gloo")
+    mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (torch.distributed.get_world_size(),))
+    model = fully_shard(model, mesh=mesh)
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.01)]
 scaler = torch.amp.GradScaler("cpu", enabled=case == "amp", init_scale=16.0)
 schedulers = []
 if case == "warm":
@@ -61,5 +68,5 @@ for step in range(5 if case == "five" else steps):
             print(f"accuracy {1 / (1 + mse_loss(model(x), y).item()):.6f}", flush=True)
 if case == "saves":
     torch.save({"model": model.state_dict(), "optimizer": optimizers[0].state_dict()}, "mine.pt")
-if case == "ddp":
+if case in ("ddp", "fsdp"):
     torch.distributed.destroy_process_group()

@@ -37,9 +37,9 @@ def run_surface(name: str, *, lang: str | None, as_json: bool, **options: Any) -
     from leonui.race.surface import SEEDS, SurfaceRace
 
     lang = lang or language()
-    asked: dict[str, Any] = {key: options[key] for key in ("seeds", "track", "steps") if options[key] is not None}
-    plan = Plan(tuple(options["optimizer"]), own=False, **{"seeds": SEEDS} | asked)
-    job = SurfaceRace(name, plan)
+    plan: dict[str, Any] = {"own": False, "seeds": SEEDS}
+    plan |= {name: options[name] for name in ("seeds", "track", "steps") if options[name] is not None}
+    job = SurfaceRace(name, Plan(tuple(options["optimizer"]), **plan))
     folder = runs.create("race")
     stoppable()
     try:

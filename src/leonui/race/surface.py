@@ -70,7 +70,7 @@ class SurfaceRace:
             row |= self._there(row)
         return told | {
             "command": "race", "program": self.surface.name, "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
-            "complete": self.complete, "goal": "min", "findings": [], "machine": machine(),
+            "complete": self.complete, "goal": "min", "findings": [], "notes": [], "machine": machine(),
             "curves": {name: heights(self.surface, paths, self.steps) for name, paths in self._paths.items()},
             "map": self._map() if self.complete and self.surface.dimensions == 2 else None,
         }  # fmt: skip

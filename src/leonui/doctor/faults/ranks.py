@@ -22,6 +22,8 @@ def look(record: Record) -> Check | None:
         for step, norm in rank["weight_norm"].items()
         if int(step) in ours
     ]
+    if not apart:
+        return None  # of sharded weights no rank knows a norm
     far = sorted(step for step, distance in apart if distance > APART)
     evidence = {"ranks": len(ranks) + 1, "count": len(apart), "step": far[0] if far else None}
     said = mark("the weights of all {ranks} processes agree ({count} comparisons)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -178,12 +179,27 @@ def put_weights(optimizers: list[Optimizer], path: str) -> None:
     with torch.no_grad():
         for optimizer, tensors in zip(optimizers, saved, strict=False):
             for parameter, value in zip(weights(optimizer), tensors, strict=True):
-                parameter.copy_(value)
+                parameter.copy_(_dealt(value, parameter))
 
 
 def keep_weights(optimizers: list[Optimizer], path: str) -> None:
-    """Leave the weights of all optimizers in a file."""
-    _save([[p.detach().cpu() for p in weights(optimizer)] for optimizer in optimizers], path)
+    """Leave the weights of all optimizers in a file; where each rank has parts of them, all come and one writes."""
+    whole = [[_whole(p.detach()).cpu() for p in weights(optimizer)] for optimizer in optimizers]
+    if os.environ.get("RANK", "0") == "0":
+        _save(whole, path)
+
+
+def _whole(parameter: Any) -> torch.Tensor:
+    return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
+
+
+def _dealt(value: torch.Tensor, parameter: Any) -> torch.Tensor:
+    """A whole tensor as it lies in a parameter: of one that is sharded, this rank's part."""
+    if not hasattr(parameter, "full_tensor"):
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
 
 
 def _closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:

@@ -12,7 +12,7 @@ from leonui.trial.probe.exam import Exam
 from leonui.trial.probe.memory import Memory
 from leonui.trial.probe.stale import StaleGradient
 from leonui.trial.probe.targets import HeldOut, Trained
-from leonui.trial.probe.tensors import gradients, total_norm, weights
+from leonui.trial.probe.tensors import gradients, is_sharded, total_norm, weights
 
 SHARE, PER_STEP = 0.0015, 1e-6  # of the run's time, and seconds a step: what each measurement may cost
 PATIENCE = 8  # steps until an allowance that did not suffice is looked at again: looking costs time, too
@@ -133,11 +133,12 @@ class Meter:
             began = perf_counter()
             self.exam.moved.look(optimizer)
             self._reach.took(perf_counter() - began)
-        if steps >= self._norm.asks and self._norm.due(steps):
+        whole = not is_sharded(optimizer)  # a norm would need all ranks, and each measures when it has the time
+        if whole and steps >= self._norm.asks and self._norm.due(steps):
             began = perf_counter()
             row["grad_norm"] = self._unscaled_norm(optimizer)
             self._norm.took(perf_counter() - began)
-        if "phase" not in row and steps >= self._ratio.asks and self._ratio.due(steps):
+        if whole and "phase" not in row and steps >= self._ratio.asks and self._ratio.due(steps):
             began = perf_counter()
             held = weights(optimizer)
             self._before = held, list(torch._foreach_add([p.detach() for p in held], 0))

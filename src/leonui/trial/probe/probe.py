@@ -298,7 +298,7 @@ class Probe:
         self.ledger.close_validation(self.course.tick)
         if self.ledger.writer.failed:
             print(f"leonui: the record is cut short: {self.ledger.writer.failed}", file=sys.stderr)
-        if self.plan.keep and self.course.tick and os.environ.get("RANK", "0") == "0":
+        if self.plan.keep and self.course.tick:
             keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
         self.ledger.event("end", **self.said(self.reason))
         self.asleep = True

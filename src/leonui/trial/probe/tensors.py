@@ -36,6 +36,11 @@ def weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
+def is_sharded(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether this process has parts of the weights only, as under FSDP2."""
+    return any(hasattr(p, "full_tensor") for p in weights(optimizer))
+
+
 def gradients(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """The dense gradients that the optimizer is about to use."""
     return [p.grad for p in weights(optimizer) if p.grad is not None and not p.grad.is_sparse]
