@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.insert(1, str(Path(__file__).parents[1]))  # measure.py lies one folder up
 
+import inside
 import peers
 import score
 import torch
@@ -36,23 +37,28 @@ from tasks import TASKS
 
 FILE = truth.FILE.with_name("lr.json")
 SCRIPT = Path(__file__).with_name("train.py").resolve()
-OURS = {"leonui": [], "leonui-ramp": ["--method", "ramp"]}
+COMMAND = {"leonui-command": [], "leonui-ramp": ["--method", "ramp"]}
 SEEDS = range(5)
 PATIENCE = 1800  # seconds for one search
 Job = tuple[str, str, str, int]
 KEYS = ("finder", "task", "optimizer", "seed")
 
 
-def ours(options: list[str], task: str, rule: str, seed: int) -> dict[str, Any]:
+def command(options: list[str], task: str, rule: str, seed: int) -> dict[str, Any]:
     """What `leonui lr` says."""
     script = [str(SCRIPT), task, "--optimizer", rule, "--seed", str(seed)]
-    command = [sys.executable, "-m", "leonui", "lr", "--json", *options, *script]
+    line = [sys.executable, "-m", "leonui", "lr", "--json", *options, *script]
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     try:
         said = json.loads(done.stdout)
     except ValueError:
         return {"lr": None, "status": f"exit {done.returncode}: {done.stderr[-300:]}", "steps": None}
+    return told(said)
+
+
+def told(said: dict[str, Any]) -> dict[str, Any]:
+    """Of all that leonui says, what is judged."""
     return {key: said.get(key) for key in ("lr", "status", "steps", "interval")}
 
 
@@ -61,8 +67,19 @@ def answer(job: Job) -> dict[str, Any]:
     torch.set_num_threads(1)
     finder, task, rule, seed = job
     began = time.perf_counter()
-    found = ours(OURS[finder], task, rule, seed) if finder in OURS else peers.ask(finder, task, rule, seed)
+    if finder == "leonui":
+        found = told(inside.find(task, rule, seed))
+    elif finder in COMMAND:
+        found = command(COMMAND[finder], task, rule, seed)
+    else:
+        found = peers.ask(finder, task, rule, seed)
     return dict(zip(KEYS, job, strict=True)) | found | {"seconds": time.perf_counter() - began}
+
+
+def compared(job: Job) -> bool:
+    """Whether the command itself is asked: on each task with one optimizer and seed."""
+    _, task, rule, seed = job
+    return seed == 0 and rule == list(OPTIMIZERS)[list(TASKS).index(task) % len(OPTIMIZERS)]
 
 
 def load() -> list[dict[str, Any]]:
@@ -82,7 +99,8 @@ def measure(finders: list[str], tasks: list[str]) -> None:
     """Ask for all answers that are missing."""
     rows = load()
     done = {tuple(row[key] for key in KEYS) for row in rows}
-    jobs = [job for job in itertools.product(finders, tasks, OPTIMIZERS, SEEDS) if job not in done]
+    every = [(f, t, o, seed) for f, seed, t, o in itertools.product(finders, SEEDS, tasks, OPTIMIZERS)]
+    jobs = [job for job in every if job not in done and (job[0] != "leonui-command" or compared(job))]
     began, saved = time.perf_counter(), time.perf_counter()
     os.environ["OMP_NUM_THREADS"] = "1"
     with multiprocessing.get_context("spawn").Pool(truth.WORKERS) as pool:
@@ -118,12 +136,12 @@ def main() -> None:
     """Measure what was asked for, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", default=",".join(TASKS))
-    parser.add_argument("--finders", default=",".join([*peers.PEERS, *OURS]))
+    parser.add_argument("--finders", default=",".join([*peers.PEERS, "leonui", *COMMAND]))
     parser.add_argument("--write", action="store_true", help="measure nothing, write docs/results.md")
     args = parser.parse_args()
     tasks, finders = args.tasks.split(","), args.finders.split(",")
     if not args.write:
-        missing = [finder for finder in finders if finder not in OURS and not peers.installed(finder)]
+        missing = [finder for finder in finders if finder not in ("leonui", *COMMAND) and not peers.installed(finder)]
         print(f"not installed, left out: {', '.join(missing)}" if missing else "all peers are installed")
         truth.measure(tasks, list(OPTIMIZERS), truth.SIDE)
         measure([finder for finder in finders if finder not in missing], tasks)

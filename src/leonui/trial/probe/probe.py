@@ -186,7 +186,7 @@ class Probe:
             self.meter.after_step(optimizer, row)
             self.meter.exam.look.before(self.course.tick + 1, self.plan)
             self._write(optimizer, row, outside)
-        if self.course.over and self._complete():
+        if (self.course.over or self.course.enough(self.ledger.validated)) and self._complete():
             self._leave()
         elif self.course.leg.glide and self._ahead() == "glide":
             self.glide.begin(self.course.tick + 1)
@@ -210,12 +210,11 @@ class Probe:
         self.meter.exam.begin(optimizer)
         self._act()
         self.meter.clock.start()
-        self.ledger.event(
-            "trailhead", pid=os.getpid(), place=own_place(4), unforkable=Snapshot.unforkable(),
-            threads=torch.get_num_threads(), lr=self.crew.base(optimizer),
-        )  # fmt: skip
+        told = {"threads": torch.get_num_threads(), "lr": self.crew.base(optimizer), "pid": os.getpid()}
+        self.ledger.event("trailhead", place=own_place(4), unforkable=Snapshot.unforkable(), **told)
         self._put_weights()
         if self.plan.hold:
+            self.crew.prepare()
             self._hold()
 
     def _write(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
