@@ -192,7 +192,7 @@ def told(rows: list[Row], least: list[float]) -> str:
     """What leonui's unflagged answers lose, and what can be lost at all."""
     ours = trusted([row for row in rows if row["finder"] == "leonui"])
     if not ours["answers"]:
-        return "leonui was not asked."
+        return "No answer of leonui's has the status ok here."
     said = f"Of leonui's answers {ours['answers']} have the status ok: "
     said += _figures([row["lost"] for row in rows if row["finder"] == "leonui" and row["status"] == "ok"], ours["max"])
     said += f"; the interval has the best in {ours['covered']:.0%}. "
