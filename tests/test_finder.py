@@ -51,6 +51,7 @@ NAN, INF = math.nan, math.inf
         ([-2.0, -2.0, -2.0, -3.0, -0.9, 0.0], 5),  # losses may be below 0
         ([0.0, 0.0, 0.0, 0.1, 0.2], 4),
         ([2.0] * 8 + [2.5] * 8 + [4.0], 17),
+        ([2.0, 2.0, 2.0, 9.0, 1.9, 1.8, 1.8, 4.0, 5.0, 6.0], 8),  # a batch with a target far off
     ],
 )
 def test_where_a_ramp_breaks(losses, expected):

@@ -1,4 +1,4 @@
-"""The data of the tasks: digits with small shifts, Python's own source text, a random teacher; all of it offline.
+"""The data of the tasks: digits, tables and photographs of scikit-learn, Python's own source, a random teacher.
 
 What is held out is fixed; what depends on the seed is the order, the shift and the noise of what is trained on.
 """
@@ -53,12 +53,16 @@ class Source:
         return replace(self, views=self.views[:, kept], target=self.target[kept])
 
 
-def _load_digits() -> Batch:
-    """What sklearn.datasets.load_digits returns, without the second that its import takes."""
+def _bundled(name: str) -> Path:
+    """A file that comes with scikit-learn, without the second that its import takes."""
     spec = importlib.util.find_spec("sklearn")
     assert spec and spec.origin
-    file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    rows = torch.tensor(numpy.loadtxt(file, delimiter=","), dtype=torch.float32)
+    return Path(spec.origin).parent / "datasets" / name
+
+
+def _load_digits() -> Batch:
+    """What sklearn.datasets.load_digits returns."""
+    rows = torch.tensor(numpy.loadtxt(_bundled("data/digits.csv.gz"), delimiter=","), dtype=torch.float32)
     return rows[:, :64].view(-1, 8, 8) / 16, rows[:, 64].long()
 
 
@@ -113,10 +117,10 @@ def mislabelled() -> Source:
     return replace(clean, target=_some_random(clean.target, 2), heldout=held)
 
 
-def _some_random(labels: Tensor, seed: int) -> Tensor:
+def _some_random(labels: Tensor, seed: int, share: float = 0.3, count: int = 10) -> Tensor:
     dice = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(10, labels.shape, generator=dice)
-    return torch.where(torch.rand(labels.shape, generator=dice) < 0.3, drawn, labels)
+    drawn = torch.randint(count, labels.shape, generator=dice)
+    return torch.where(torch.rand(labels.shape, generator=dice) < share, drawn, labels)
 
 
 def of_classes(low: int, high: int, batch: int = 16) -> Source:
@@ -141,6 +145,50 @@ def halves() -> Source:
     top, low = flat[:, :32], flat[:, 32:]
     held = every.heldout[0]
     return Source(top[None], low, (held[:, :32], held[:, 32:]), len(flat))
+
+
+@functools.cache
+def table(name: str, batch: int, binary: bool = False) -> Source:
+    """A table of scikit-learn, standardised, its last column the class; three rows in ten are held out."""
+    rows = torch.tensor(numpy.loadtxt(_bundled(f"data/{name}"), delimiter=",", skiprows=1), dtype=torch.float32)
+    rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(6))]
+    cut = len(rows) * 7 // 10
+    x, y = rows[:, :-1], rows[:, -1:] if binary else rows[:, -1].long()
+    x = (x - x[:cut].mean(0)) / x[:cut].std(0)
+    return Source(x[None, :cut], y[:cut], (x[cut:], y[cut:]), batch)
+
+
+@dataclass(frozen=True)
+class Noised:
+    """Squares of a photograph, grey, to be told from themselves with noise."""
+
+    image: Tensor
+    heldout: Batch
+    batch: int = 16
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Squares from anywhere in the photograph."""
+        dice = torch.Generator().manual_seed(seed)
+        while True:
+            yield squares(self.image, self.batch, dice)
+
+
+def squares(image: Tensor, count: int, dice: torch.Generator, side: int = 10) -> Batch:
+    """Squares of a grey photograph with noise, and without."""
+    rows, columns = (torch.randint(size - side, (count,), generator=dice) for size in image.shape)
+    reach = torch.arange(side)
+    clean = image[(rows[:, None] + reach)[:, :, None], (columns[:, None] + reach)[:, None, :]][:, None]
+    return clean + 0.2 * torch.randn(clean.shape, generator=dice), clean
+
+
+@functools.cache
+def photograph() -> Noised:
+    """A flower; squares of the right third are held out."""
+    from PIL import Image
+
+    flower = torch.tensor(numpy.asarray(Image.open(_bundled("images/flower.jpg")).convert("L"))) / 255
+    cut = flower.shape[1] * 2 // 3
+    return Noised(flower[:, :cut], squares(flower[:, cut:], 512, torch.Generator().manual_seed(7)))
 
 
 @dataclass(frozen=True)
@@ -182,6 +230,28 @@ def _teacher() -> tuple[Tensor, Tensor]:
 def teacher(far: float = 0.0) -> Teacher:
     """The teacher and 1024 held-out samples, none of them far off."""
     return Teacher(taught(1024, torch.Generator().manual_seed(5)), far=far)
+
+
+def few() -> Source:
+    """A hundred and ninety-two of the teacher's samples, all of them in every batch."""
+    x, y = taught(192, torch.Generator().manual_seed(8))
+    return Source(x[None], y, teacher().heldout, len(y))
+
+
+def classes(count: int, batch: int, wrong: float) -> Source:
+    """Which of the teacher's outputs is the largest; some of the labels are random, of the held-out ones too."""
+    dice = torch.Generator().manual_seed(9)
+    (x, y), (rest, told) = taught(count, dice), teacher().heldout
+    labels, held = (_some_random(each.argmax(1), seed, wrong, 4) for seed, each in ((10, y), (11, told)))
+    return Source(x[None], labels, (rest, held), batch)
+
+
+def spikes() -> Source:
+    """The teacher's samples, some of whose targets are far off; none that is held out is."""
+    dice = torch.Generator().manual_seed(12)
+    x, y = taught(2048, dice)
+    far = (torch.rand(len(y), 1, generator=dice) < 0.05) * 6 * torch.randn(y.shape, generator=dice)
+    return Source(x[None], y + far, teacher().heldout, 16)
 
 
 @dataclass(frozen=True)

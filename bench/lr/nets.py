@@ -45,6 +45,19 @@ class Characters(nn.Module):
         return self.layers(self.embedding(x).flatten(1))
 
 
+class Denoiser(nn.Module):
+    """Three convolutions that tell the noise of a picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, second = nn.Conv2d(1, 12, 3, padding=1), nn.Conv2d(12, 12, 3, padding=1)
+        self.layers = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), nn.Conv2d(12, 1, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The picture without what was told."""
+        return x - self.layers(x)
+
+
 def cnn() -> nn.Sequential:
     """Two convolutions with BatchNorm."""
     first = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU()]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 from measure import table
 from optimizers import OPTIMIZERS, TYPED
+from tasks import TASKS
 from truth import SEEDS, capped
 
 CATASTROPHE = 0.2
@@ -31,6 +32,11 @@ HEAD = (
     "within 3x",
 )
 MORE = ("over 20% lost: flagged, not", "its interval has the best", "steps, of a run")
+
+
+def part(row: Row) -> str:
+    """The part of the tasks that a row is of."""
+    return TASKS[row["task"]].part
 
 
 def cells(rows: list[Row]) -> Cells:
@@ -52,7 +58,7 @@ def constants(truth: Cells) -> dict[str, float]:
     rates = [2.0 ** (k / 2) for k in range(-40, 10)]
     found = {}
     for rule in OPTIMIZERS:
-        some = [cell for cell in truth.values() if cell["optimizer"] == rule and cell["develop"]]
+        some = [cell for cell in truth.values() if cell["optimizer"] == rule and part(cell) == "develop"]
         found[rule] = min(rates, key=lambda lr: statistics.fmean(lost(cell, lr) for cell in some))
     return found
 
@@ -67,12 +73,12 @@ def fixed(truth: Cells) -> list[Row]:
     ]
 
 
-def floor(truth: Cells, develop: bool) -> list[float]:
+def floor(truth: Cells, which: str) -> list[float]:
     """What whole runs over the dense grid lose themselves, if one seed chooses and the others judge."""
     shares = []
     for cell in truth.values():
         dense = [point["losses"] for point in cell["points"] if len(point["losses"]) == len(SEEDS)]
-        for at in range(len(SEEDS)) if cell["develop"] == develop else ():
+        for at in range(len(SEEDS)) if part(cell) == which else ():
             chosen = min(dense, key=lambda losses: capped([losses[at]], cell["untrained"]))
             others = [capped([*losses[:at], *losses[at + 1 :]], cell["untrained"]) for losses in dense]
             least = min(others)
@@ -93,7 +99,7 @@ def judged(answers: Iterable[Row], truth: Cells) -> list[Row]:
 def _judge(answer: Row, cell: Row) -> Row:
     interval, steps = answer.get("interval"), answer.get("steps")
     covers = None if not interval else interval[0] <= cell["lr"] <= interval[1]
-    about = {"develop": cell["develop"], "cost": None if steps is None else steps / cell["steps"], "covers": covers}
+    about = {"cost": None if steps is None else steps / cell["steps"], "covers": covers}
     if answer["lr"] is None:
         return about | {"lost": None}
     off = max(answer["lr"] / cell["lr"], cell["lr"] / answer["lr"])
@@ -149,21 +155,44 @@ def percent(share: float) -> str:
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 
 
+TITLES = {
+    "unseen": "Unseen tasks (nobody looked at them before the constants were frozen)",
+    "report": "Reported tasks (looked at while the finder was made)",
+    "develop": "Development tasks (constants were chosen on these)",
+}
+
+
 def tables(answers: list[Row], truth: Cells) -> str:
-    """Both tables, and each optimizer's constant."""
+    """A table for each part of the tasks, and each optimizer's constant."""
     rows = judged([answer for answer in answers if (answer["task"], answer["optimizer"]) in truth], truth)
+    shown = [row for row in rows if row["finder"] != "leonui-command"]
     parts = []
-    for title, develop in (("Reported tasks", False), ("Development tasks (constants were chosen on these)", True)):
-        some = [row for row in rows if row["develop"] == develop]
+    for which, title in TITLES.items():
+        some = [row for row in shown if part(row) == which]
         lines = [line(finder, figures([row for row in some if row["finder"] == finder])) for finder in order(some)]
-        parts.append(f"### {title}\n\n{table((*HEAD, *MORE), lines)}\n\n{told(some, floor(truth, develop))}")
+        parts.append(f"### {title}\n\n{table((*HEAD, *MORE), lines)}\n\n{told(some, floor(truth, which))}")
     best = ", ".join(f"{rule} {lr:.2g}" for rule, lr in constants(truth).items())
-    return "\n\n".join(parts) + f"\n\nConstants of the development tasks: {best}."
+    return "\n\n".join([*parts, f"Constants of the development tasks: {best}.", agreement(rows)])
+
+
+def agreement(rows: list[Row]) -> str:
+    """How far the answers of the command are from those of its job in the benchmark's process."""
+    mine = {(row["task"], row["optimizer"], row["seed"]): row for row in rows if row["finder"] == "leonui"}
+    same = [(row, mine.get((row["task"], row["optimizer"], row["seed"]))) for row in rows]
+    pairs = [(row["lr"], other["lr"]) for row, other in same if row["finder"] == "leonui-command" and other]
+    apart = [abs(a / b - 1) for a, b in pairs if a and b]
+    alike = sum((a is None) == (b is None) for a, b in pairs)
+    if not apart:
+        return "The command itself was not asked."
+    said = f"The command itself was asked for {len(pairs)} answers: {alike} of them agree on whether there is a rate, "
+    return said + f"and the rates differ by {max(apart):.1g} at most."
 
 
 def told(rows: list[Row], least: list[float]) -> str:
     """What leonui's unflagged answers lose, and what can be lost at all."""
     ours = trusted([row for row in rows if row["finder"] == "leonui"])
+    if not ours["answers"]:
+        return "No answer of leonui's has the status ok here."
     said = f"Of leonui's answers {ours['answers']} have the status ok: "
     said += _figures([row["lost"] for row in rows if row["finder"] == "leonui" and row["status"] == "ok"], ours["max"])
     said += f"; the interval has the best in {ours['covered']:.0%}. "

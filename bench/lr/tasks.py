@@ -1,5 +1,7 @@
 """The tasks: data, model, loss, number of steps and schedule of each; some to develop on, the others to report.
 
+What is reported is of two parts: tasks whose results were looked at while the finder was made, and unseen ones.
+
 Initial weights and the order of the data depend on the seed, the data set and what is held out do not. One task,
 noisy-labels, is learnt by heart on purpose: its best learning rate is one that does not.
 """
@@ -57,7 +59,7 @@ class Task:
     source: Callable[[], Any]
     net: Callable[[], nn.Module]
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
-    develop: bool = False
+    part: str = ""  # a key of PARTS
 
     def build(self, seed: int) -> nn.Module:
         """The model with its initial weights."""
@@ -137,6 +139,36 @@ DEVELOP = {
         lambda: nets.mlp(16, 48, 48, 4),
         mse,
     ),
+    "few-samples": Task(
+        "a few of the random network's outputs, all at once",
+        500,
+        linear,
+        functools.cache(data.few),
+        lambda: nets.mlp(16, 64, 64, 4),
+        mse,
+    ),
+    "few-labels": Task(
+        "which output is the largest, three samples in ten mislabelled, to be learnt by heart",
+        500,
+        cosine,
+        functools.cache(functools.partial(data.classes, 256, 32, 0.3)),
+        lambda: nets.mlp(16, 64, 4),
+    ),
+    "pairs": Task(
+        "which output is the largest, two at a time",
+        1200,
+        constant,
+        functools.cache(functools.partial(data.classes, 4096, 2, 0.1)),
+        lambda: nets.mlp(16, 32, 4),
+    ),
+    "spikes": Task(
+        "the random network's outputs, one target in twenty far off",
+        800,
+        constant,
+        functools.cache(data.spikes),
+        lambda: nets.mlp(16, 48, 24, 4),
+        mse,
+    ),
 }
 REPORT = {
     "cnn": Task("CNN with BatchNorm on digits", 500, cosine, functools.partial(data.digits, 32), nets.cnn),
@@ -194,4 +226,30 @@ REPORT = {
         lambda: nets.mlp(64, 128, 10),
     ),
 }
-TASKS = {name: replace(task, develop=True) for name, task in DEVELOP.items()} | REPORT
+UNSEEN = {
+    "breast-cancer": Task(
+        "is it malignant, by thirty measurements",
+        400,
+        cosine,
+        functools.partial(data.table, "breast_cancer.csv", 16, True),
+        lambda: nets.mlp(30, 32, 16, 1, act=nn.GELU),
+        nn.functional.binary_cross_entropy_with_logits,
+    ),
+    "wine": Task(
+        "three cultivars by thirteen measurements",
+        600,
+        linear,
+        functools.partial(data.table, "wine_data.csv", 16),
+        lambda: nets.mlp(13, 24, 3, act=nn.Tanh),
+    ),
+    "photograph": Task(
+        "noise of a photograph by convolutions",
+        200,
+        constant,
+        data.photograph,
+        nets.Denoiser,
+        mse,
+    ),
+}
+PARTS = {"develop": DEVELOP, "report": REPORT, "unseen": UNSEEN}
+TASKS = {name: replace(task, part=part) for part, tasks in PARTS.items() for name, task in tasks.items()}

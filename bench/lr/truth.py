@@ -85,7 +85,7 @@ def cell(job: tuple[str, str, int, Curve]) -> dict[str, Any]:
         coarse(curve, name, rule, start)
     at = dense(curve, name, rule, start, side)
     points = [{"k": k, "lr": rate(k), "losses": curve[k]} for k in sorted(curve)]
-    head = {"task": name, "optimizer": rule, "steps": TASKS[name].steps, "develop": TASKS[name].develop}
+    head = {"task": name, "optimizer": rule, "steps": TASKS[name].steps}
     seconds = time.perf_counter() - began
     found = {"untrained": start, "side": side, "best": at, "lr": rate(at), "seconds": seconds, "points": points}
     return head | found

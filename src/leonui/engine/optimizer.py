@@ -112,6 +112,12 @@ class Engine(torch.optim.Optimizer):
         advance(self, [p for group in self.param_groups for p in group["params"]])
         return loss
 
+    def prepare(self) -> None:
+        """Load the kernels of the coming step ahead of it: processes that are forked from this one find them there."""
+        stepped = [(p, p.grad) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        if stepped:
+            self._roster(*map(list, zip(*stepped, strict=True)))
+
     def _seats(self, parameters: Iterable[Tensor]) -> list[Seat]:
         wanted = set(parameters)
         every = [(p, group) for group in self.param_groups for p in group["params"]]

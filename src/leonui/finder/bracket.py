@@ -12,6 +12,7 @@ RATIOS = (1e-5, 1.0)  # the relative size of an update at the two ends of the ra
 ANYWHERE = (1e-4, 1e4)  # the range of factors where no update could be measured
 FROM_ZERO = 1e3  # an update this large against the weights: they begin at zero, and a ratio means nothing
 BROKEN_BY = 0.5  # of the first loss above it: the ramp has broken the training
+IN_A_ROW = 3  # losses: one alone is a batch with a target far off
 
 
 def span(dry: Record) -> tuple[float, float]:
@@ -23,10 +24,12 @@ def span(dry: Record) -> tuple[float, float]:
 
 
 def breaking(scales: Sequence[float], losses: Sequence[float]) -> float:
-    """The first factor at which the ramp's loss is not finite, or far above where it began; else the last one."""
+    """The first factor from which on the ramp's loss is not finite, or far above where it began; else the last."""
     calm = [loss for loss in losses[: max(3, len(losses) // 4)] if math.isfinite(loss)]
     if not calm:
         return scales[0]
     begin, noise = statistics.fmean(calm), statistics.pstdev(calm)
     limit = begin + max(4 * noise, BROKEN_BY * abs(begin))
-    return next((s for s, loss in zip(scales, losses, strict=True) if not loss <= limit), scales[-1])
+    stays = [all(loss > limit for loss in losses[i : i + IN_A_ROW]) for i in range(len(losses))]
+    broke = [above or not math.isfinite(loss) for above, loss in zip(stays, losses, strict=True)]
+    return next((scale for scale, there in zip(scales, broke, strict=True) if there), scales[-1])

@@ -1,13 +1,14 @@
 """What the rungs say of the whole run: the best factor, how sure that is, and what being off would cost.
 
 The best factor falls with the length of a run; the rungs show how, and where they say little the law of the field does.
+Where a rung overfits it is how far a training goes that counts, rate times steps: such a best falls as steps rise.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,12 +39,19 @@ class Estimate:
     lost: tuple[tuple[float, float, float], ...]
 
 
-def estimate(rungs: Sequence[Rung], steps: int, start: float) -> Estimate:
-    """The best factor for a run of ``steps``, from rungs of which none broke altogether; ``start``: the first loss."""
+def estimate(rungs: Sequence[Rung], steps: int, start: float, untaught: float = math.nan) -> Estimate:
+    """The best factor for a run of ``steps``, from rungs of which none broke altogether.
+
+    start: the loss of the first weights; untaught: their validation loss, where rungs have one.
+    """
     draw = np.random.default_rng(0)
     best = np.array([_vertices(rung, start, draw) for rung in rungs])
-    lengths = np.log([rung.steps for rung in rungs])
-    whole, slope = _extrapolated(best, lengths, math.log(max(steps, rungs[-1].steps)), draw)
+    lengths, end = np.log([rung.steps for rung in rungs]), math.log(max(steps, rungs[-1].steps))
+    whole, slope = _extrapolated(best, lengths, end, draw)
+    if over := [rung for rung in rungs if rung.overfits(untaught)][-1:]:
+        rungs, start = [_by_heldout(rung) for rung in over], untaught
+        best = np.array([_vertices(rung, start, draw) for rung in rungs])
+        whole = np.minimum(whole, best[0] + math.log(over[0].steps) - end)
     offsets, lost = regret(rungs, best.mean(1), start)
     where = _least(whole, offsets, lost)
     spread = whole + draw.normal(0.0, RUN_SD, len(whole))
@@ -51,6 +59,11 @@ def estimate(rungs: Sequence[Rung], steps: int, start: float) -> Estimate:
     off = [tuple(float(np.interp(sign * math.log(by), offsets, lost)) for sign in (-1, 1)) for by in OFF]
     rows = tuple((by, *sides) for by, sides in zip(OFF, off, strict=True))
     return Estimate(math.exp(where), (math.exp(low), math.exp(high)), slope, rows)  # type: ignore[arg-type]
+
+
+def _by_heldout(rung: Rung) -> Rung:
+    """The rung as validation judges it."""
+    return replace(rung, losses=tuple((loss,) if math.isfinite(loss) else () for loss in rung.heldout), noise=0.0)
 
 
 def _vertices(rung: Rung, start: float, draw: np.random.Generator) -> np.ndarray:

@@ -24,6 +24,7 @@ MIDDLE = FIRST[1:5]
 LAST = (-0.5, 0.0, 0.5)  # decades round the best so far, moved by the horizon law
 LENGTHS = (1.0, 5.0)  # the steps of a rung, in parts
 SHORTEST, LONGEST = 8, 20_000  # steps of a rung, and of a whole search, at most
+NEAR = (0.1, 2.0)  # factors on the first rung's best, between which the middle of the last one lies
 EXTENSIONS = 2  # so often the first rung is continued while the best candidate is its lowest or its highest
 FURTHER = {-1: (1, 2, 3), 1: (1,)}  # by how many half decades: above the ramp's break a careful one at a time
 START = 16  # batches that tell the loss before any training
@@ -36,7 +37,8 @@ class Search:
     """A search under way; what is known by then can be read at any moment.
 
     tell: is told when there is more to see; most: steps that it may take; name: tells its trials from those of another;
-    rate: the learning rate that a factor of 1 stands for.
+    rate: the learning rate that a factor of 1 stands for; untaught: the validation loss of the first weights, where the
+    judge looks at validation, too.
     """
 
     runner: Runner
@@ -47,6 +49,7 @@ class Search:
     most: int = LONGEST
     name: str = ""
     rate: float = 1.0
+    untaught: float = math.nan
 
     def __post_init__(self) -> None:
         self.budget = min(self.recipe.steps, self.most)
@@ -54,6 +57,7 @@ class Search:
         self.dry: Trial | None = None
         self.ramp: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
         self.rungs: list[Rung] = []
+        self.repeated = False  # the first rung said nothing, and the second stands in its place
         self.spent = 0
 
     def go(self) -> None:
@@ -69,13 +73,17 @@ class Search:
         if not learned(self.start, self.rungs[0], INFORMED):
             self._again(top, more)
             return
-        centre = estimate(self.rungs, more, self.first_loss).scale
-        self._add(self._noisy(self._train([centre * 10**offset for offset in LAST], more)))
+        self._add(self._noisy(self._lowered(self._train([self._centre(more) * 10**offset for offset in LAST], more))))
 
     def estimate(self) -> Estimate | None:
         """What is known by now of the whole run; None before there is a rung that did not break."""
-        rungs = [rung for rung in self.rungs if not rung.broke]
-        return estimate(rungs, self.recipe.steps, self.first_loss) if rungs else None
+        rungs = [rung for rung in self.telling if not rung.broke]
+        return estimate(rungs, self.recipe.steps, self.first_loss, self.untaught) if rungs else None
+
+    @property
+    def telling(self) -> list[Rung]:
+        """The rungs that say something: not the first one, where it had to be repeated."""
+        return self.rungs[1:] if self.repeated else self.rungs
 
     def better_warm(self, warm: Recipe) -> bool:
         """Whether training with a warm-up is surely better, at the best rate of the first rung or above it."""
@@ -132,7 +140,15 @@ class Search:
         jobs = {f"{name}-{scale:.4g}": recipe.at(scale, steps) & self.judge.end(steps, coast) for scale in scales}
         trials = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
         self.spent += sum(trial.record.steps + len(trial.record.losses("coast")) for trial in trials)
-        return Rung(steps, tuple(scales), tuple(map(self.judge.read, trials)), self.runner.start != "rewind")
+        heldout, batches = zip(*map(self.judge.validation, trials), strict=True)
+        self.spent += sum(batches)
+        rung = Rung(steps, tuple(scales), tuple(map(self.judge.read, trials)), self.runner.start != "rewind")
+        return replace(rung, heldout=heldout if self.judge.site else ())
+
+    def _centre(self, steps: int) -> float:
+        """Round which the last rung lies: by the first one, near its best, as single batches may say anything."""
+        found, best = estimate(self.rungs, steps, self.first_loss, self.untaught).scale, self.rungs[0].best
+        return min(max(found, best * NEAR[0]), best * NEAR[1])
 
     @property
     def prefix(self) -> str:
@@ -147,6 +163,7 @@ class Search:
         same = self.runner.branch(self.point, {f"{self.prefix}same": Intervention(stop=0, coast=steps + coast)})[0]
         untrained = tuple(same.record.losses("coast"))
         self.spent += len(untrained)
+        self.repeated = True
         self._add(replace(rung, untrained=untrained[-max(map(len, rung.losses)) :]))
 
     def _add(self, rung: Rung) -> None:
@@ -159,6 +176,14 @@ class Search:
                 break
             further = [rung.best * 10 ** (rung.edge * step / 2) for step in FURTHER[rung.edge]]
             rung = rung.joined(self._train(further, rung.steps))
+        return rung
+
+    def _lowered(self, rung: Rung) -> Rung:
+        """The rung with lower candidates, as long as validation asks for them."""
+        for _ in range(EXTENSIONS):
+            if not (rung.overfits(self.untaught) and rung.kindest == min(rung.scale)):
+                break
+            rung = rung.joined(self._train([rung.kindest * 10**-0.5], rung.steps))
         return rung
 
     def _noisy(self, rung: Rung) -> Rung:

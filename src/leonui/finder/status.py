@@ -11,7 +11,8 @@ from leonui.finder.rung import Rung
 STATUSES = ("ok", "flat", "edge", "needs_warmup", "not_learning", "overfit_horizon")
 REFUSED = ("flat", "edge", "not_learning")  # there is no rate to give
 SURELY = 2.0  # standard errors
-MANY_EPOCHS = 20.0  # beyond, the best rate is that which overfits least, and no short training can see it
+REPEATS = 2.0  # epochs: beyond, validation is looked at, too
+MANY_EPOCHS = 10.0  # beyond, the best rate may be that which overfits least, and no short training can see it
 COUNTS = 0.1  # the share of the progress that a warm-up must gain to be told
 CLIFF = 3.5  # a candidate that breaks within this factor above the best one
 

@@ -12,7 +12,7 @@ from leonui.doctor.ending import too_short, trouble
 from leonui.finder import Search
 from leonui.finder.guide import Guide, Silent
 from leonui.finder.search import LONGEST
-from leonui.finder.status import REFUSED, status
+from leonui.finder.status import REFUSED, REPEATS, status
 from leonui.finding import Finding
 from leonui.rate.found import LRFinding
 from leonui.rate.result import peaks, result
@@ -85,9 +85,18 @@ class Job:
         point = runner.trailhead(0)
         if not self.look_ahead(runner, point):
             return
-        judge, rate = Judge(self.wishes.metric, self.wishes.goal), (self.peaks or [1.0])[0]
+        judge, rate = self._judge(runner), (self.peaks or [1.0])[0]
         searches = [
-            Search(runner, point, one.recipe(self.recipe), judge, guide.picture, self.wishes.budget, rate=rate)
+            Search(
+                runner,
+                point,
+                one.recipe(self.recipe),
+                judge,
+                guide.picture,
+                self.wishes.budget,
+                rate=rate,
+                untaught=self.untaught,
+            )
             for one in self.contenders
         ]
         planned = sum(search.planned for search in searches)
@@ -160,6 +169,19 @@ class Job:
         end = self.walk.last("end")
         return end["samples"] / end["distinct"] if end.get("distinct") else math.nan
 
+    @property
+    def untaught(self) -> float:
+        """The validation loss of the first weights; NaN where the script has none."""
+        return next((loss for _, loss in self.walk.validations(self.walk.validation_site)), math.nan)
+
+    def _judge(self, runner: Runner) -> Judge:
+        """By what candidates are judged: where samples are seen many times also by the script's validation, if any.
+
+        A process that rewinds cannot go on to a validation.
+        """
+        looks = self.epochs > REPEATS and not self.wishes.metric and runner.start != "rewind"
+        return Judge(self.wishes.metric, self.wishes.goal, self.walk.validation_site if looks else None)
+
     # what is looked at besides
 
     def _check(self, runner: Runner, point: Point) -> None:
@@ -183,7 +205,9 @@ class Job:
         """One of STATUSES."""
         if self.search is None:
             return "not_learning"
-        said = status(self.search.start, self.search.rungs, self.epochs)
+        said = status(self.search.start, self.search.telling, self.epochs)
+        if said == "ok" and any(rung.overfits(self.search.untaught) for rung in self.search.telling):
+            return "overfit_horizon"
         return "needs_warmup" if said == "ok" and self.warm else said
 
     @property
@@ -191,6 +215,19 @@ class Job:
         """The factor on the script's rates; None where there is none to give."""
         found = self.search.estimate() if self.search else None
         return found.scale * self.factor if found and self.status not in REFUSED else None
+
+    @property
+    def interval(self) -> list[float] | None:
+        """Factors on the script's rates between which the best one lies; None where there is none to give.
+
+        Where a run may overfit and no validation tells how, the best may be as low as it takes to see each sample once.
+        """
+        found = self.search.estimate() if self.search else None
+        if self.search is None or found is None or self.status in REFUSED:
+            return None
+        blind = self.status == "overfit_horizon" and not self.search.judge.site
+        low, high = (self.factor * end for end in found.interval)
+        return [low / min(self.epochs, LOWEST) if blind else low, high]
 
     @property
     def moves(self) -> bool:
@@ -207,6 +244,7 @@ class Job:
         return peaks(self.walk)
 
 
+LOWEST = 30.0  # times: lower than that below what trains best no interval reaches
 ABOUT = mark("{horizon} steps a run; the search takes about {steps} steps, {seconds:.0f} s")
 
 

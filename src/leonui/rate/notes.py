@@ -18,6 +18,10 @@ STATUSES = {
         "earlier end may be better"
     ),
 }
+VALIDATED = mark(
+    "each sample is trained on {epochs:.0f} times: the script's own validation judged the short trainings, too; a "
+    "whole run may overfit more than they show"
+)
 
 
 def remarks(job: Job) -> list[dict[str, Any]]:
@@ -30,7 +34,8 @@ def _remarks(job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
     if search is None:
         return
     if job.status in STATUSES:
-        yield STATUSES[job.status], {} if math.isnan(job.epochs) else {"epochs": job.epochs}
+        validated = job.status == "overfit_horizon" and search.judge.site
+        yield VALIDATED if validated else STATUSES[job.status], {} if math.isnan(job.epochs) else {"epochs": job.epochs}
     count = len(job.walk.named("optimizer"))
     if count > 1:
         words = mark("{count} optimizers train here: the rates of all are scaled together, by one factor")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from leonui.finder import Estimate, told
 from leonui.finder.estimate import SURE
-from leonui.finder.status import REFUSED
 from leonui.machine import machine
 from leonui.patch import patch
 from leonui.rate.notes import remarks
@@ -84,14 +83,12 @@ def place(walk: Record) -> tuple[str | None, int | None]:
 
 def _answer(job: Job, rates: list[float]) -> dict[str, Any]:
     found: Estimate | None = job.search.estimate() if job.search else None
-    scale, rate, interval = job.scale, rates[0] if rates else None, None
-    if found and rate and job.status not in REFUSED:
-        interval = [rate * job.factor * end for end in found.interval]
+    scale, rate, ends = job.scale, rates[0] if rates else None, job.interval
     return {
         "lr": rate * scale if scale and rate else None,
         "scale": scale,
         "per_group": [peak * scale for peak in rates] if scale else [],
-        "interval": interval,
+        "interval": [rate * end for end in ends] if rate and ends else None,
         "level": SURE,
         "status": job.status,
         "lost": [{"factor": by, "low": low, "high": high} for by, low, high in found.lost] if found else [],

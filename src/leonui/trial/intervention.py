@@ -89,7 +89,8 @@ class Intervention:
     lr: a LearningRate; clip: the largest global gradient norm; optimizer: a Swap; seed: an offset on every seed that
     the script sets; weights: a file of weights to put in place; stop: end after so many optimizer steps; coast: then
     record the loss of so many further batches at fixed weights; glide: after that, go on to the script's own end at
-    fixed weights, computing only what it does not train on; treat: what else is changed, a Treat.
+    fixed weights, computing only what it does not train on; validate: and no further than to its next validation;
+    treat: what else is changed, a Treat.
 
     >>> str(scale(0.1) & clip(1.0))
     'lr x 0.1, gradient norm clipped at 1'
@@ -105,6 +106,7 @@ class Intervention:
     stop: int | None = None
     coast: int = 0
     glide: bool = False
+    validate: bool = False
     treat: Treat = field(default_factory=Treat)
 
     def __post_init__(self) -> None:
@@ -130,7 +132,7 @@ class Intervention:
             self.weights and "weights put in place",
             self.stop is not None and f"stop after {self.stop} steps",
             self.coast and f"coast {self.coast} batches",
-            self.glide and "glide to the end",
+            self.glide and f"glide to the {'next validation' if self.validate else 'end'}",
             str(self.treat),
         ]
         return ", ".join(part for part in parts if part) or "as it is"

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leonui.record import Record, read_all
+from leonui.record import Record, number, read_all
 from leonui.trial.intervention import Intervention
 from leonui.trial.trial import Trial
 
@@ -19,17 +19,20 @@ TAIL = 0.25  # of the rung's own training losses, the last ones: where losses ar
 class Judge:
     """By what candidates are compared: by the loss of their last weights on the next batches, or by a metric.
 
-    The metric is a number that the script itself prints: such a branch glides on to the script's end.
+    The metric is a number that the script itself prints: such a branch glides on to the script's end. ``site``: the
+    place of a validation of the script's that is looked at besides; a branch glides on to the next one.
     """
 
     metric: str | None = None
     goal: str = "min"
+    site: str | None = None
 
     def end(self, steps: int, coast: int = 0) -> Intervention:
         """How a training of so many steps ends; ``coast``: on how many batches it is judged, if not as usual."""
         if self.metric:
             return Intervention(stop=steps, glide=True)
-        return Intervention(stop=steps, coast=coast or coasting(steps))
+        also = Intervention(glide=True, validate=True) if self.site else Intervention()
+        return also & Intervention(stop=steps, coast=coast or coasting(steps))
 
     def read(self, trial: Trial) -> tuple[float, ...]:
         """The losses of a trial, lower is better; none where it broke, or came to no end."""
@@ -39,6 +42,15 @@ class Judge:
         records = read_all(trial.folder)
         ranks = [record for name, record in records.items() if "rank" in name] or [trial.record]
         return mean([judged(record, trial.intervention) for record in ranks])
+
+    def validation(self, trial: Trial) -> tuple[float, int]:
+        """The loss of the validation after the last step, infinite where there is none, and its batches."""
+        said = [event for event in trial.record.named("validation") if event["site"] == self.site]
+        last = next((event for event in said if event["step"] >= (trial.intervention.stop or 0)), None)
+        if last is None:
+            return math.inf, 0
+        loss = number(last["loss"])
+        return loss if math.isfinite(loss) else math.inf, last["batches"]
 
 
 def coasting(steps: int) -> int:

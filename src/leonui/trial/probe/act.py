@@ -14,6 +14,7 @@ import torch
 from torch.optim import Optimizer
 
 from leonui.trial.intervention import Intervention, LearningRate, Swap
+from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.compiled import eager, uncompiled
 from leonui.trial.probe.tensors import gradients, total_norm, weights
 from leonui.trial.probe.treat import Treatment
@@ -146,6 +147,12 @@ def stand_in(optimizer: Optimizer, swap: Swap, rate: float) -> Optimizer:
 
 
 @cache
+def acting(leg: Intervention, base: Callable[[Optimizer], list[float]], anatomy: Anatomy) -> Act:
+    """An Intervention put in force on the networks of this process."""
+    treated = leg.treat.names or leg.treat.bounds
+    return Act(leg, base, Treatment(leg.treat, anatomy) if treated else None)
+
+
 def warm(names: tuple[str, ...]) -> None:
     """Load what stand-ins of leonui.optim need, once for all branches that are forked from here.
 

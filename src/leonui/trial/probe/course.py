@@ -71,6 +71,11 @@ class Course:
             return "train"
         return "glide" if leg.glide and taken > leg.stop + leg.coast else "coast"
 
+    def enough(self, validated: int) -> bool:
+        """Whether this leg goes on to a validation only, and that of tick ``validated`` saw its last weights."""
+        stop = self.leg.stop or 0
+        return self.leg.validate and self.taken(validated) >= stop and self.taken() >= stop + self.leg.coast
+
     @property
     def over(self) -> bool:
         """Whether this leg has been gone to its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import Any
 
@@ -70,6 +71,13 @@ class Crew:
     def alive(self) -> list[Optimizer]:
         """Those that are still there."""
         return [optimizer for known in self._known if (optimizer := known()) is not None]
+
+    def prepare(self) -> None:
+        """Load the kernels of leonui's own optimizers: each process that is forked from this one would do it again."""
+        module = sys.modules.get("leonui.engine.optimizer")
+        for optimizer in self.alive if module else ():
+            if isinstance(optimizer, module.Engine):  # type: ignore[union-attr]
+                optimizer.prepare()  # type: ignore[attr-defined]
 
     def provide_gradients(self) -> None:
         """A script may read its gradients, and a GradScaler must: where backward is left out they are zeros."""

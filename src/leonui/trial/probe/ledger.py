@@ -35,6 +35,7 @@ class Ledger:
         self.lines = 0
         self._waiting: list[Row] = []
         self.passes: dict[str, list[Any]] = {}
+        self.validated = -1  # the step at which the last validation was written down
         self._patience = ON_CPU
         self._then = self._drained = perf_counter()
         for fact in self.facts:
@@ -76,7 +77,7 @@ class Ledger:
         """Training goes on: write down the mean loss of each validation pass that has ended with it."""
         if not self.passes:
             return
-        passes, self.passes = self.passes, {}
+        passes, self.passes, self.validated = self.passes, {}, step
         for site, (total, count, batches) in passes.items():
             self.event("validation", step=step, site=site, loss=float(total) / max(count, 1), batches=batches)
 

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from leonui.record import Writer
 from leonui.trial.plan import Plan
-from leonui.trial.probe.act import Act, evaluate, keep_weights, put_weights, warm
+from leonui.trial.probe.act import Act, acting, evaluate, keep_weights, put_weights, warm
 from leonui.trial.probe.aside import Aside
 from leonui.trial.probe.compiled import uncompiled
 from leonui.trial.probe.course import NOTHING, Course
@@ -31,7 +31,6 @@ from leonui.trial.probe.place import caller, own_place, places, raised
 from leonui.trial.probe.rewind import Rewind
 from leonui.trial.probe.scaled import Scaled
 from leonui.trial.probe.track import Track
-from leonui.trial.probe.treat import Treatment
 from leonui.trial.snapshot import Snapshot
 
 SWALLOWED = 50  # so often a script may swallow the order to stop before its process is ended without ceremony
@@ -186,7 +185,8 @@ class Probe:
             self.meter.after_step(self.act.walker(optimizer), row)
             self.meter.exam.look.before(self.course.tick + 1, self.plan)
             self._write(optimizer, row, outside)
-        if self.course.over and self.course.complete(len(self.crew)):
+        done = self.course.over or self.course.enough(self.ledger.validated)
+        if done and self.course.complete(len(self.crew)):
             self._leave()
         elif self.course.leg.glide and self._ahead() == "glide":
             self.glide.begin(self.course.tick + 1)
@@ -207,14 +207,13 @@ class Probe:
     def _trailhead(self, optimizer: Optimizer) -> None:
         self.constructed(optimizer, "")
         self.meter.exam.begin(optimizer)
-        self._act()
+        self.act = acting(self.course.leg, self.crew.base, self.meter.exam.anatomy)
         self.meter.clock.start()
-        self.ledger.event(
-            "trailhead", pid=os.getpid(), place=own_place(4), unforkable=Snapshot.unforkable(),
-            threads=torch.get_num_threads(), lr=self.crew.base(optimizer), by=caller(4),
-        )  # fmt: skip
+        now = {"threads": torch.get_num_threads(), "lr": self.crew.base(optimizer), "pid": os.getpid(), "by": caller(4)}
+        self.ledger.event("trailhead", place=own_place(4), unforkable=Snapshot.unforkable(), **now)
         self._put_weights()
         if self.plan.hold:
+            self.crew.prepare()
             self._hold()
 
     def _write(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
@@ -241,16 +240,11 @@ class Probe:
             self.stop("stopped")
 
     def _enter(self) -> None:
-        self._act()
+        self.act = acting(self.course.leg, self.crew.base, self.meter.exam.anatomy)
         self.ledger.silent = bool(self.course.ahead)
         self._put_weights()
         if self.course.over:
             self._leave()
-
-    def _act(self) -> None:
-        leg, anatomy = self.course.leg, self.meter.exam.anatomy
-        treated = leg.treat.names or leg.treat.bounds
-        self.act = Act(leg, self.crew.base, Treatment(leg.treat, anatomy) if treated else None)
 
     def _put_weights(self) -> None:
         if path := self.course.leg.weights:
