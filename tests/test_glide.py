@@ -14,11 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from leonui.doctor.faults import leakage
 from leonui.record import Record
 from leonui.trial import probe
 from leonui.trial.intervention import Intervention
 from leonui.trial.plan import Plan
 from leonui.trial.probe.aside import Aside
+from leonui.trial.probe.samples import Samples
 from leonui.trial.program import Program
 from leonui.trial.runner import Runner
 
@@ -569,3 +571,23 @@ def test_branches_walk(program, tmp_path, monkeypatch):
     state = torch.load("mine.pt")  # one that speaks has its script's habits
     assert sum(p.double().sum().item() for p in state.values()) == pytest.approx(saved[0])
     assert not (walk.folder / "aside").exists()  # what nobody looks at is gone
+
+
+OURS, THEIRS = torch.arange(64.0).reshape(32, 2), torch.arange(64.0, 128.0).reshape(32, 2)
+
+
+@pytest.mark.parametrize(
+    ("passes", "told"),
+    [
+        ([("acts", OURS), ("trains", OURS), ("acts", THEIRS), ("trains", THEIRS)], None),  # an agent, on fresh samples
+        ([("trains", OURS), ("acts", OURS[:16]), ("trains", OURS)], True),
+        ([("acts", OURS[:16]), ("trains", OURS), ("acts", OURS[:16])], True),  # it validates before it trains, too
+        ([("trains", OURS), ("acts", THEIRS), ("trains", OURS), ("acts", THEIRS)], False),
+    ],
+)
+def test_samples_that_are_trained_on_after_they_were_acted_on_are_no_leak(passes, told):
+    samples = Samples()
+    for what, batch in passes:
+        samples.trains(batch) if what == "trains" else samples.validates(batch)
+    check = leakage.look(Record(events=[{"event": "walk", **samples.summary()}]))
+    assert (check and check.finding is not None) == told

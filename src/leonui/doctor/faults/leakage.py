@@ -16,7 +16,7 @@ WHOLE = 0.9  # of the training samples: who validates on so many of them looks a
 def look(record: Record) -> Check | None:
     """Whether a validation without samples from training exists; one beside it may be on training samples."""
     walk = record.last("walk")
-    sites = [site for site in walk.get("sites", []) if site["samples"] >= LEAST]
+    sites = [site for site in walk.get("sites", []) if site["samples"] >= LEAST and not _collects(site)]
     if not sites or not walk.get("distinct") or any(_repeats(site) for site in sites):
         return None
     least = min(sites, key=lambda site: site["shared"] / site["samples"])
@@ -37,6 +37,11 @@ def look(record: Record) -> Check | None:
 
 def _repeats(site: dict[str, int]) -> bool:
     return site["samples"] - site["distinct"] > NATURAL * site["samples"]
+
+
+def _collects(site: dict[str, int]) -> bool:
+    """Whether samples are trained on only after they passed there: an agent acts under no_grad, then learns of it."""
+    return bool(site["shared"]) and site.get("before", site["shared"]) < SHARE * site.get("asked", site["samples"])
 
 
 FAULT = Fault(

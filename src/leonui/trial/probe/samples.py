@@ -13,6 +13,7 @@ from leonui.trial.probe.place import places
 
 MOST = 1 << 20  # samples that are remembered: beyond, nobody asks for the exact number of epochs
 FIRST = 8  # batches that are told one by one, so that ranks can be compared
+COLLECTED = 64  # samples of a pass that are looked up again
 ODD = 30.0  # times the median batch's largest number
 
 
@@ -24,6 +25,7 @@ class Samples:
         self._trained: set[float] = set()
         self._sites: dict[str, list[float]] = {}
         self._over: set[str] = set()  # sites whose first pass has ended
+        self._asked: dict[str, list[int]] = {}  # by site: samples that were looked at, and those trained on before that
         self._batches: list[float] = []
         self._largest: dict[str, dict[int, float]] = {"inputs": {}, "targets": {}}
 
@@ -42,8 +44,19 @@ class Samples:
     def validates(self, batch: torch.Tensor) -> None:
         """A network is asked about a batch under no_grad."""
         site = places(4, 1)[0]
-        if site not in self._over and batch.ndim and len(batch) and len(self._sites.get(site, ())) < MOST:
-            self._sites.setdefault(site, []).extend(prints(batch.detach().reshape(len(batch), -1)))
+        first, held = site not in self._over, self._sites.get(site, [])
+        if not (batch.ndim and len(batch) and len(held) < MOST and (first or self._collects(site, held))):
+            return
+        told = [*prints(batch.detach().reshape(len(batch), -1))]
+        asked = self._asked.setdefault(site, [0, 0])
+        asked[0] += len(told)
+        asked[1] += sum(one in self._trained for one in told)
+        if first:
+            self._sites.setdefault(site, []).extend(told)
+
+    def _collects(self, site: str, held: list[float]) -> bool:
+        """Whether samples were trained on only after they passed here, as those that an agent has acted on are."""
+        return not self._asked[site][1] and any(one in self._trained for one in held[:COLLECTED])
 
     def largest(self, what: str, batch: torch.Tensor) -> None:
         """The largest number of what the step is given; infinite where one is not finite."""
@@ -69,6 +82,8 @@ class Samples:
                 "samples": len(seen),
                 "distinct": len(set(seen)),
                 "shared": sum(one in self._trained for one in seen),
+                "asked": self._asked[site][0],
+                "before": self._asked[site][1],
             }
             for site, seen in self._sites.items()
         ]
