@@ -279,6 +279,6 @@ ROWS = (
         Soap,
         ADAM | {"precondition_frequency": 3, "max_side": 5},
         "soap",
-        1e-5,  # its QR is in float32
+        5e-5,  # its QR is in float32, which processors round each in its own way
     ),
 )

@@ -359,7 +359,7 @@ def test_a_training_can_glide_to_its_next_validation_only(stop, coast, last, tmp
                 with torch.no_grad():
                     F.mse_loss(model(data), data[:, :1])
 
-    record = run(script, tmp_path, Intervention(stop=stop, coast=coast, glide=True, validate=True))
+    record = run(script, tmp_path, Intervention(stop=stop, coast=coast, glide="validation"))
     assert record.rows[-1]["step"] == last
     assert [event["step"] for event in record.named("validation")][-1] >= stop
 

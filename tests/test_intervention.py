@@ -39,7 +39,7 @@ FIELDS = {
     "weights": st.text(min_size=1),
     "stop": st.integers(0),
     "coast": st.integers(0),
-    "glide": st.booleans(),
+    "glide": st.booleans() | st.just("validation"),
     "treat": st.builds(
         Treat,
         st.lists(st.sampled_from(TREATMENTS), unique=True).map(tuple),
@@ -118,6 +118,7 @@ def test_it_says_itself(it, words):
         (lambda: clip(-1.0), "clip=-1.0 would stop all training; give a norm above 0"),
         (lambda: clip(math.nan), "clip=nan would stop all training; give a norm above 0"),
         (lambda: Intervention(stop=-1), "stop=-1 is below 0; give a number of steps"),
+        (lambda: Intervention(glide="on"), "glide='on' is not known; give True, False or 'validation'"),
         (lambda: Intervention(coast=-2), "coast=-2 is below 0; give a number of steps"),
         (
             lambda: Intervention.from_json('{"momentum": 1, "clip": 1, "betas": 2}'),

@@ -83,7 +83,7 @@ class Inside:
         with torch.no_grad():
             for x, y in itertools.islice(batches, job.coast):
                 rows.append({"step": len(rows) + 1, "phase": "coast", "loss": self.task.loss(model(x), y).item()})
-        events = [_validation(job.stop or 0, self.task.heldout(model))] if job.validate else []
+        events = [_validation(job.stop or 0, self.task.heldout(model))] if job.glide == "validation" else []
         return Record(rows, events)
 
     def _steps(

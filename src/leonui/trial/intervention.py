@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from leonui.schedule import Schedule, constant, ramp
 
@@ -89,8 +89,8 @@ class Intervention:
     lr: a LearningRate; clip: the largest global gradient norm; optimizer: a Swap; seed: an offset on every seed that
     the script sets; weights: a file of weights to put in place; stop: end after so many optimizer steps; coast: then
     record the loss of so many further batches at fixed weights; glide: after that, go on to the script's own end at
-    fixed weights, computing only what it does not train on; validate: and no further than to its next validation;
-    treat: what else is changed, a Treat.
+    fixed weights, computing only what it does not train on, or only to its next "validation"; treat: what else is
+    changed, a Treat.
 
     >>> str(scale(0.1) & clip(1.0))
     'lr x 0.1, gradient norm clipped at 1'
@@ -105,13 +105,14 @@ class Intervention:
     weights: str | None = None
     stop: int | None = None
     coast: int = 0
-    glide: bool = False
-    validate: bool = False
+    glide: bool | Literal["validation"] = False
     treat: Treat = field(default_factory=Treat)
 
     def __post_init__(self) -> None:
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip={self.clip} would stop all training; give a norm above 0")
+        if self.glide not in (True, False, "validation"):
+            raise ValueError(f"glide={self.glide!r} is not known; give True, False or 'validation'")
         for name in ("stop", "coast"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} is below 0; give a number of steps")
@@ -132,7 +133,7 @@ class Intervention:
             self.weights and "weights put in place",
             self.stop is not None and f"stop after {self.stop} steps",
             self.coast and f"coast {self.coast} batches",
-            self.glide and f"glide to the {'next validation' if self.validate else 'end'}",
+            self.glide and f"glide to the {'end' if self.glide is True else 'next validation'}",
             str(self.treat),
         ]
         return ", ".join(part for part in parts if part) or "as it is"

@@ -31,7 +31,7 @@ class Judge:
         """How a training of so many steps ends; ``coast``: on how many batches it is judged, if not as usual."""
         if self.metric:
             return Intervention(stop=steps, glide=True)
-        also = Intervention(glide=True, validate=True) if self.site else Intervention()
+        also = Intervention(glide="validation") if self.site else Intervention()
         return also & Intervention(stop=steps, coast=coast or coasting(steps))
 
     def read(self, trial: Trial) -> tuple[float, ...]:

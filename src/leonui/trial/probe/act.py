@@ -146,13 +146,13 @@ def stand_in(optimizer: Optimizer, swap: Swap, rate: float) -> Optimizer:
     return other
 
 
-@cache
 def acting(leg: Intervention, base: Callable[[Optimizer], list[float]], anatomy: Anatomy) -> Act:
     """An Intervention put in force on the networks of this process."""
     treated = leg.treat.names or leg.treat.bounds
     return Act(leg, base, Treatment(leg.treat, anatomy) if treated else None)
 
 
+@cache
 def warm(names: tuple[str, ...]) -> None:
     """Load what stand-ins of leonui.optim need, once for all branches that are forked from here.
 

@@ -74,7 +74,9 @@ class Course:
     def enough(self, validated: int) -> bool:
         """Whether this leg goes on to a validation only, and that of tick ``validated`` saw its last weights."""
         stop = self.leg.stop or 0
-        return self.leg.validate and self.taken(validated) >= stop and self.taken() >= stop + self.leg.coast
+        return (
+            self.leg.glide == "validation" and self.taken(validated) >= stop and self.taken() >= stop + self.leg.coast
+        )
 
     @property
     def over(self) -> bool:
