@@ -126,8 +126,8 @@ grid and Optuna have ten short runs with the schedule compressed. The interval o
 
 leonui's own rows are searches by the job of `leonui lr` in the benchmark's process (bench/lr/inside.py: the same
 batches, weights and rates, without forked branches of a watched script); what the command says is compared below.
-All of them were made in one go by the final rules, {ours} finder seeds on every task; the peers were asked before, on the
-reported tasks and on the first eight of the development tasks.
+All of them were made in one go by the final rules, {ours} finder seeds on every task; the peers were asked before, on
+the reported tasks and on the first eight of the development tasks.
 
 What was looked at when. The reported tasks were looked at three times: the rule by which it refuses was mended after
 the first look; after the second few-characters and heavy-tails were made, on which the constants were chosen anew;
