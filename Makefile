@@ -18,10 +18,10 @@ proofs: $(READY)          ## the tests that take long: searches of several space
 
 WITH := .venv-integrations/bin/python
 test-integrations: with   ## every trainer's script, callbacks, notebook, loggers: in an environment of their own
-	$(WITH) -m pytest -n auto tests/integrations
+	$(WITH) -m pytest -n auto --dist load tests/integrations
 
 proofs-integrations: with ## every command on every trainer's script, races among them
-	$(WITH) -m pytest -n auto -m slow tests/integrations
+	$(WITH) -m pytest -n auto --dist load -m slow tests/integrations
 
 with:
 	test -x $(WITH) || $(PYTHON) -m venv .venv-integrations

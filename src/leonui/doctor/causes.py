@@ -55,7 +55,7 @@ def suspicions(case: Case, panel: Panel) -> list[Suspicion]:
 
 def rival(case: Case, panel: Panel) -> Suspicion:
     """The rate that a cause must beat on the whole run if nothing but its help speaks for it."""
-    return _rate(case, panel) or Suspicion("LR-HIGH", AS_IT_IS, scale(LOWER), 0.0, 1 / LOWER)
+    return _rate(case, panel) or Suspicion("LR-HIGH", f"lr x {LOWER:g}", scale(LOWER), 0.0, 1 / LOWER)
 
 
 def _rate(case: Case, panel: Panel) -> Suspicion | None:

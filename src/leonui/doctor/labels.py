@@ -28,6 +28,12 @@ def unlearned(record: Record, bar: float) -> bool:
     return bool(last) and sum(last) / len(last) > (1 - NOTHING) * bar
 
 
+def ahead(before: Record, after: Record) -> bool:
+    """Whether validation ends clearly below the lowest of another run, which may have learned nothing by luck alone."""
+    ended = validated(after)
+    return ended is not None and ended[0] < (1 - NOTHING) * best_validation(before)
+
+
 def fits(case: Case) -> bool:
     """Whether the network can learn at all: its training loss fell, or it can learn one batch by heart.
 

@@ -20,7 +20,7 @@ from leonui.doctor.fault import COUNTS, Fault, concerns, loss_calls, split, step
 from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import compared, proved
-from leonui.doctor.labels import best_validation, fits, same, unlearned
+from leonui.doctor.labels import ahead, best_validation, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
 from leonui.doctor.remarks import remarks
@@ -121,7 +121,7 @@ class Visit:
             self.findings.append(died.finding)
         elif check.finding and not self.findings:
             self.findings.append(check.finding)
-        if told := collapse.FAULT.seen(record):
+        if self.case and (told := collapse.FAULT.seen(record)):
             self.checks.append(replace(told, finding=None) if self.findings else told)
             self.findings += [told.finding] if told.finding and not self.findings else []
 
@@ -210,8 +210,10 @@ class Visit:
         after, share = self._gained(found)
         if share < self._least(found, after):
             return
-        if found.bare and (rate := self._gained(other := rival(self.case, tried)))[1] >= AS_GOOD * share:
-            found, (after, share) = other, rate
+        if found.bare:
+            rate, gained = self._gained(other := rival(self.case, tried))
+            if gained >= max(AS_GOOD * share, self._least(other, rate)):
+                found, after, share = other, rate, gained
         proof = proved(str(found.change), self.case.record, after)
         self.fixed = compared(self.case.record, after)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
@@ -231,7 +233,7 @@ class Visit:
         record, bar = self.case.record, self.case.bar
         after = self.case.whole({found.name: found.change})[found.name].record
         judged = gain.validation if found.name in ("no dropout", "validation") else gain.share  # training gains anyway
-        lost = unlearned(record, bar) and unlearned(after, bar)
+        lost = unlearned(record, bar) and unlearned(after, bar) and not ahead(record, after)
         return after, 0.0 if lost else judged(self.case, after)
 
     def _prove_broken(self, tried: Panel) -> None:

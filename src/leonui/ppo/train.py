@@ -190,13 +190,12 @@ class PPO:
         return True
 
     def _descend(self, loss: Tensor) -> None:
-        """A step of actor and critic, each clipped apart; torch's wrapper of ``step`` would cost as much again."""
+        """A step of actor and critic, each clipped apart."""
         for weight in chain(*self._weights):
             weight.grad = None
         loss.backward()
-        with torch.no_grad():
-            for one, its in zip(self.optimizers, self._weights, strict=True):
-                one.advance(its)
+        for optimizer in self.optimizers:
+            optimizer.step()
 
     @torch.no_grad()
     def _batch(self, rollout: Rollout) -> Part:

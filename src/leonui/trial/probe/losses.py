@@ -9,6 +9,7 @@ import torch
 
 SITES = 8  # places that are looked at
 LEAST = 4  # samples of a batch that can be compared
+SOME = 64  # predictions that are compared with each other: of a language model's vocabulary all would fill memory
 SUMS = 1e-3  # how far a row of probabilities may be from 1
 LOGITS = ("cross_entropy", "binary_cross_entropy_with_logits", "nll_loss")
 ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
@@ -140,10 +141,11 @@ def _odd(name: str, x: torch.Tensor, y: torch.Tensor, maker: str, ignored: int) 
 
 def _spread(name: str, x: torch.Tensor, y: torch.Tensor) -> float | None:
     """How far predictions of one batch are from their mean: of probability that could be moved, of the targets' own."""
-    if len(x) < LEAST:
+    if not x.ndim or len(x) < LEAST:
         return None
     if name in LOGITS[:1] and not y.is_floating_point() and x.ndim > 1:
-        share = x.float().softmax(1).movedim(1, -1).flatten(0, -2)
+        logits = x.movedim(1, -1).flatten(0, -2)
+        share = logits[:: max(1, len(logits) // SOME)].float().softmax(1)
         return float((share - share.mean(0)).abs().sum(1).mean() / 2)
     if name == "mse_loss" and x.shape == y.shape:
         mine, theirs = (value.double().std(0, unbiased=False).square().mean().sqrt() for value in (x, y))

@@ -14,6 +14,7 @@ from leonui.trial.probe.place import places
 MOST = 1 << 20  # samples that are remembered: beyond, nobody asks for the exact number of epochs
 FIRST = 8  # batches that are told one by one, so that ranks can be compared
 COLLECTED = 64  # samples of a pass that are looked up again
+BEFORE = 0.1  # of the samples of all passes: so many may have been trained on already where an agent acts
 ODD = 30.0  # times the median batch's largest number
 
 
@@ -56,7 +57,8 @@ class Samples:
 
     def _collects(self, site: str, held: list[float]) -> bool:
         """Whether samples were trained on only after they passed here, as those that an agent has acted on are."""
-        return not self._asked[site][1] and any(one in self._trained for one in held[:COLLECTED])
+        asked, before = self._asked[site]
+        return before < BEFORE * asked and any(one in self._trained for one in held[:COLLECTED])
 
     def largest(self, what: str, batch: torch.Tensor) -> None:
         """The largest number of what the step is given; infinite where one is not finite."""
