@@ -123,6 +123,9 @@ t; faults were drawn in a random order as far as time went. Two rules were mende
 is far above what a constant prediction loses, and a rate that is ten times too low); the visits before, right or
 wrong, stay in the table. The machine was loaded while these visits were made: their seconds say nothing.
 
+The peers and the naive repair were asked of 26 faulty runs so far, and 24 of these are rates that are 3 to 100 times
+too high: what the naive repair is for. Their rows say nothing of other faults.
+
 A false alarm is a finding of class "is" or "caused by" on a healthy run; intervals are Wilson's, 95%. Recall is the
 share of harmful faults whose first finding has one of the codes that were accepted before the first visit, precision
 the share of those with a first finding of those two classes.
