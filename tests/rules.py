@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import lion_pytorch
 import numpy as np
@@ -17,6 +19,7 @@ import prodigyopt
 import pytorch_optimizer
 import schedulefree
 import torch
+from pytorch_optimizer.optimizer import soap
 from torch import Tensor
 
 from leonui import optim
@@ -157,6 +160,12 @@ def muon(p, past, memory, lr, momentum, nesterov, weight_decay, ns_steps, rms, b
     return (1 - lr * weight_decay) * p - lr * scale * quintic(u.reshape(rows, columns), ns_steps).reshape(p.shape)
 
 
+# The authors' code rounds its QR to float32, and adds 1e-30 to the diagonal: of the squares of small gradients that
+# is more than their rounding, and chooses the basis of all directions in which there was no gradient.
+EXACT = {"float32": torch.float64, "eye": lambda n, **how: torch.zeros(n, n, **how)}
+WIDE = SimpleNamespace(**vars(torch) | EXACT)
+
+
 class Soap:
     """pytorch_optimizer's SOAP on matrices, torch's AdamW on all else; decay before the step, as we have it."""
 
@@ -174,7 +183,8 @@ class Soap:
         for view, p in zip(self.views, self.params, strict=True):
             view.grad = p.grad.flatten(1).clone()
             view.data.mul_(self.keep)
-        self.matrices.step()
+        with patch.object(soap, "torch", WIDE):
+            self.matrices.step()
         self.rest.step()
 
 
@@ -279,6 +289,6 @@ ROWS = (
         Soap,
         ADAM | {"precondition_frequency": 3, "max_side": 5},
         "soap",
-        5e-5,  # its QR is in float32, which processors round each in its own way
+        1e-10,
     ),
 )

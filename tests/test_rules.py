@@ -221,7 +221,7 @@ def test_a_fault_of_epsilon_fails_the_kernels_too(monkeypatch):
 
 def test_a_dropped_decay_fails_the_table(eager):
     for row in ROWS:
-        assert gap(walked(row, weight_decay=0.0), walked(row)) > 1e3 * row.close, row
+        assert gap(walked(row, weight_decay=0.0), walked(row)) > 1e4 * row.close, row
 
 
 # closed forms
