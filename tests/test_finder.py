@@ -16,8 +16,9 @@ from leonui.finder import Rung, Search, told
 from leonui.finder import estimate as estimating
 from leonui.finder.bracket import ANYWHERE, breaking, span
 from leonui.finder.estimate import estimate
+from leonui.finder.horizon import DISTANCE, FIELD, MANY_EPOCHS, REPEATS, SIGNS, Law, judging, law
 from leonui.finder.search import DRY_STEPS, FIRST, LAST, LONGEST, SHORTEST, START, lengths, overhead
-from leonui.finder.status import MANY_EPOCHS, STATUSES, cliff, flat, learned, status, surely_lower
+from leonui.finder.status import STATUSES, cliff, flat, learned, status, surely_lower
 from leonui.rate import Job
 from leonui.record import Record, Writer
 from leonui.schedule import Schedule, constant, cosine, linear
@@ -98,6 +99,26 @@ def test_a_rung_in_numbers(losses, loss, se, best, broke, edge):
     assert rung.loss == loss
     assert rung.se == pytest.approx(se)
     assert (rung.best, rung.broke, rung.edge) == (best, broke, edge)
+
+
+@pytest.mark.parametrize(
+    ("heldout", "untaught", "kindest", "overfits"),
+    [
+        ((3.0, 2.0, 1.0), 4.0, 100.0, False),  # what trains best is best there, too
+        ((3.0, 1.0, 2.0), 4.0, 10.0, True),
+        ((1.0, 2.0, 3.0), 4.0, 1.0, True),
+        ((3.0, 1.0, 1.01), 4.0, 10.0, False),  # by less than counts
+        ((3.0, 1.0, 1.02), 4.0, 10.0, True),
+        ((3.0, 1.0, INF), 4.0, 10.0, True),
+        ((INF, INF, INF), 4.0, 1.0, False),
+        ((3.0, 1.0, 2.0), INF, 10.0, False),  # nobody knows how far it came
+    ],
+)
+def test_a_rung_that_overfits(heldout, untaught, kindest, overfits):
+    rung = Rung(10, (1.0, 10.0, 100.0), ((3.0,), (2.0,), (1.0,)), heldout=heldout)
+    assert rung.kindest == kindest
+    assert rung.overfits(untaught) is overfits
+    assert not Rung(10, (1.0, 10.0, 100.0), ((3.0,), (2.0,), (1.0,))).overfits(untaught)
 
 
 @pytest.mark.parametrize("paired", [True, False], ids=["paired", "unpaired"])
@@ -185,6 +206,34 @@ def test_a_trial_is_judged_by_its_last_weights(records, expected, tmp_path):
     job = Judge().end(20)
     assert job == Intervention(stop=20, coast=6)
     assert Judge().read(trial(tmp_path, job, records, "accuracy 0.1")) == expected
+
+
+def validated(*steps_and_losses: tuple[int, float | str], site: str = "here") -> dict[str, list[dict]]:
+    seen_at = [
+        {"event": "validation", "site": site, "step": i, "loss": loss, "batches": 2} for i, loss in steps_and_losses
+    ]
+    return {"record.jsonl": rows(*[2.0] * 6) + seen_at}
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        (validated((10, 3.0), (20, 2.5), (30, 2.0)), (2.5, 2)),  # the first one after the last step
+        (validated((10, 3.0), (25, 2.5)), (2.5, 2)),
+        (validated((10, 3.0)), (INF, 0)),
+        (validated((20, "NaN")), (INF, 2)),
+        (validated((20, 2.5), site="elsewhere"), (2.5, 2)),  # the same script on another machine
+        (ONE, (INF, 0)),
+    ],
+)
+def test_a_trial_is_judged_by_validation(records, expected, tmp_path):
+    looks, alone = Judge(site="here"), Judge(site="here", by="validation")
+    assert looks.end(20) == Intervention(stop=20, coast=6, glide="validation")
+    assert alone.end(20) == Intervention(stop=20, glide="validation")
+    one = trial(tmp_path, alone.end(20), records)
+    assert looks.validation(one) == alone.validation(one) == expected
+    assert Judge().validation(one) == (INF, 0)
+    assert alone.read(one) == tuple(filter(math.isfinite, expected[:1]))
 
 
 @pytest.mark.parametrize(
@@ -370,8 +419,8 @@ def test_the_best_of_the_whole_run_is_near_the_truth(optimum, slope, spread, pai
 def test_the_slope_is_between_what_is_seen_and_what_is_known():
     slopes = [estimate(family(slope=slope), WHOLE, BEGIN).slope for slope in (0.0, 0.3, 0.5, 0.7, 1.0)]
     assert slopes == sorted(slopes)
-    assert estimating.HORIZON < slopes[2] < 0.5
-    assert 0.1 < slopes[0] < 0.4 < 0.6 < slopes[-1] < 0.9
+    assert FIELD.slope < slopes[2] < 0.5
+    assert 0.1 < slopes[0] < FIELD.slope < 0.6 < slopes[-1] < 0.9
     longer = estimate(family(slope=0.2, lengths=(10, 3000)), WHOLE, BEGIN)  # far apart they say more
     assert longer.slope == pytest.approx(0.2, abs=0.06)
 
@@ -379,7 +428,7 @@ def test_the_slope_is_between_what_is_seen_and_what_is_known():
 def test_one_rung_is_enough():
     found = estimate(family(lengths=(100,)), WHOLE, BEGIN)
     assert 0.5 < found.scale < 2
-    assert found.slope == pytest.approx(estimating.HORIZON, abs=0.05)
+    assert found.slope == pytest.approx(FIELD.slope, abs=0.05)
 
 
 def test_a_run_that_is_shorter_than_the_rungs_counts_as_long_as_they():
@@ -511,8 +560,7 @@ def test_regret_is_a_share_of_the_progress():
 @pytest.mark.parametrize(
     ("name", "value", "sees"),
     [
-        ("HORIZON", 0.2, lambda was, now: now.scale > 1.2 * was.scale and now.slope < was.slope),
-        ("HORIZON_SD", 0.01, lambda was, now: width(now) < 0.85 * width(was)),
+        ("STEEPEST", 0.2, lambda was, now: now.scale > 1.2 * was.scale and now.slope < was.slope),
         ("TRAINING_SD", 0.6, lambda was, now: width(now) > 1.2 * width(was)),
         ("RUN_SD", 1.6, lambda was, now: width(now) > 1.2 * width(was) and now.lost == was.lost),
         ("DRAWS", 40, lambda was, now: now != was),
@@ -524,6 +572,61 @@ def test_each_constant_matters(name, value, sees, monkeypatch):
     was = estimate(family(), 20 * WHOLE, BEGIN)
     monkeypatch.setattr(estimating, name, value)
     assert sees(was, estimate(family(), 20 * WHOLE, BEGIN))
+
+
+@pytest.mark.parametrize(
+    ("law", "sees"),
+    [
+        (Law(0.2), lambda was, now: now.scale > 1.2 * was.scale and now.slope < was.slope),
+        (Law(FIELD.slope, 0.01), lambda was, now: width(now) < 0.85 * width(was)),
+        (SIGNS, lambda was, now: now.scale < 0.8 * was.scale),
+        (DISTANCE, lambda was, now: now.scale < 0.3 * was.scale),
+    ],
+)
+def test_the_law_matters(law, sees):
+    was, now = (estimate(family(lengths=(100,)), 20 * WHOLE, BEGIN, law=one) for one in (FIELD, law))
+    assert sees(was, now)
+
+
+# horizon: what judges a short training, and how the best rate falls
+
+
+def epochs(count: float, site: str | None = "train.py:9") -> Record:
+    seen_at = [{"event": "validation", "site": site, "step": 0, "loss": 2.0, "batches": 3}] if site else []
+    return Record([], [*seen_at, {"event": "end", "samples": round(100 * count), "distinct": 100}])
+
+
+@pytest.mark.parametrize(
+    ("walk", "metric", "start", "site", "by"),
+    [
+        (epochs(REPEATS), None, "fork", None, "training"),
+        (epochs(REPEATS + 0.5), None, "fork", "train.py:9", "training"),
+        (epochs(MANY_EPOCHS), None, "fork", "train.py:9", "training"),
+        (epochs(MANY_EPOCHS + 0.5), None, "fork", "train.py:9", "validation"),
+        (epochs(MANY_EPOCHS + 0.5), None, "rerun", "train.py:9", "validation"),
+        (epochs(MANY_EPOCHS + 0.5), None, "rewind", None, "training"),  # it cannot go on to a validation
+        (epochs(MANY_EPOCHS + 0.5), r"acc (\S+)", "fork", None, "training"),
+        (epochs(MANY_EPOCHS + 0.5, None), None, "fork", None, "training"),
+        (Record(), None, "fork", None, "training"),
+    ],
+)
+def test_what_judges(walk, metric, start, site, by):
+    assert judging(walk, metric, "max", start) == Judge(metric, "max", site, by)
+
+
+@pytest.mark.parametrize(
+    ("by", "optimizer", "expected"),
+    [
+        ("training", "AdamW", FIELD),
+        ("training", None, FIELD),
+        ("training", "Lion8bit", SIGNS),
+        ("training", "SignSGD", SIGNS),
+        ("validation", "Lion", DISTANCE),
+        ("validation", "SGD", DISTANCE),
+    ],
+)
+def test_which_law_holds(by, optimizer, expected):
+    assert law(Judge(site="here", by=by), optimizer) == expected
 
 
 # status: whether it can be trusted
@@ -740,10 +843,11 @@ class Toy:
         first: float = BEGIN,
         warm: float = 0.0,
         noise: float = 0.0,
+        kind: float = 1.0,
     ):
         self.folder, self.start, self.first = folder, start, first
         self.best, self.breaks, self.gain, self.slow, self.ratio, self.warm = best, breaks, gain, slow, ratio, warm
-        self.noise, self.draw = noise, np.random.default_rng(0)
+        self.noise, self.draw, self.kind = noise, np.random.default_rng(0), kind
         self.rows = 0
         self.jobs: dict[str, Intervention] = {}
         self.mutes: list[bool] = []
@@ -765,10 +869,17 @@ class Toy:
         rows += [{"step": len(train) + i + 1, "phase": "coast", "loss": loss} for i, loss in enumerate(coast)]
         self.rows += len(rows)
         done = Trial(name, self.folder / name, job, self.start)
-        done.folder.mkdir()
+        done.folder.mkdir(parents=True)
         (done.folder / "stdout").write_text(f"acc 0.5\nerr {100 + 10 * end}\n")
-        done.__dict__["record"] = Record(rows)
+        done.__dict__["record"] = Record(rows, [self._heldout(rates)] if job.glide == "validation" else [])
+        self.rows += 3 * (job.glide == "validation")
         return done
+
+    def _heldout(self, rates: list[float]) -> dict:
+        """A validation pass: best where the rate times the steps is that of 100 steps at ``kind``."""
+        apart = math.log(self.kind * 100 / (rates[-1] * len(rates))) if rates else INF
+        loss = self.first - self.gain * math.exp(-0.15 * apart**2)
+        return {"event": "validation", "site": "here", "step": len(rates), "loss": loss, "batches": 3}
 
     def _loss(self, rates: list[float]) -> float:
         best = self.best * (len(rates) / 100) ** -0.5
@@ -790,15 +901,16 @@ def test_a_search_finds_the_best_rate(best, breaks, tmp_path):
     runner, told_at = Toy(tmp_path, best=best, breaks=breaks), []
     found = search_of(runner, tell=lambda search: told_at.append(len(search.rungs)))
     truth, one = best * 20**-0.5, found.estimate()
-    assert truth / 2 < one.scale < truth * 2
-    assert one.interval[0] < truth < one.interval[1] or breaks == 2.0  # beside a cliff it is that of the choice, below
+    assert truth / (2 if breaks > 2.0 else 2.5) < one.scale < truth * 2  # beside a cliff the choice is careful
+    assert one.interval[0] < truth < one.interval[1] or breaks == 2.0
     assert told_at == [0, 1, 2]
     assert found.spent == runner.rows
-    assert runner.rows <= found.planned + 6 * (found.rungs[0].steps + 12) * (len(found.rungs[0].scale) > len(FIRST))
+    more = [len(rung.scale) - count for rung, count in zip(found.rungs, (len(FIRST), len(LAST)), strict=True)]
+    assert found.spent <= found.planned + sum(n * (r.steps + 12) for n, r in zip(more, found.rungs, strict=True))
     assert [rung.steps for rung in found.rungs] == list(lengths(2000))
     assert [rung.paired for rung in found.rungs] == [True, True]
-    assert len(found.rungs[1].scale) == len(LAST)
-    assert not found.rungs[0].edge
+    assert len(found.rungs[1].scale) <= len(LAST) + 1
+    assert not any(rung.edge for rung in found.rungs)
     assert found.first_loss == pytest.approx(BEGIN)
     assert set(runner.mutes) == {True}
     assert all(job.coast for name, job in runner.jobs.items() if "rung" in name or "start" in name)
@@ -887,6 +999,32 @@ def test_a_judge_by_a_metric_lets_the_script_speak(tmp_path):
     glides = [job.glide for name, job in runner.jobs.items() if name.startswith("rung")]
     assert set(glides) == {True}
     assert False in runner.mutes
+
+
+@pytest.mark.parametrize("kind", [0.1, 1.0])
+def test_a_judge_by_validation_finds_what_overfits_least(kind, tmp_path):
+    runner = Toy(tmp_path, breaks=1e9, kind=kind)
+    found = search_of(runner, judge=Judge(site="here", by="validation"), law=DISTANCE)
+    truth = kind / 20
+    assert truth / 2 < found.estimate().scale < truth * 2
+    assert found.start == (BEGIN,)
+    assert found.untaught == BEGIN
+    assert found.spent == runner.rows
+    assert not any(job.coast for name, job in runner.jobs.items() if "rung" in name)
+
+
+def test_validation_that_rises_lowers_the_rate(tmp_path):
+    plain = search_of(Toy(tmp_path / "plain", breaks=1e9)).estimate()
+    found = search_of(Toy(tmp_path / "looked", breaks=1e9, kind=0.1), judge=Judge(site="here"))
+    assert found.rungs[-1].overfits(found.untaught)
+    assert found.rungs[-1].kindest > min(found.rungs[-1].scale)  # the rung went on until it had seen both sides
+    assert found.estimate().scale < 0.2 * plain.scale
+
+
+def test_the_last_rung_goes_on_beyond_its_edge(tmp_path):
+    found = search_of(Toy(tmp_path, best=60.0, breaks=2.0))
+    assert len(found.rungs[1].scale) > len(LAST)
+    assert not found.rungs[1].edge
 
 
 def test_a_metric_has_a_unit_of_its_own(tmp_path):

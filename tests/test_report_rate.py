@@ -250,6 +250,7 @@ SUGGESTED = [("scatter", name) for name in ("ramp, lr rising", "steepest/10", "s
         ({}, TRACES, ["rect", "line", "line"]),
         (REFUSED, TRACES, ["line"]),
         ({"judged_by": "metric", "goal": "max"}, TRACES[1:], ["rect", "line", "line"]),
+        ({"judged_by": "validation"}, TRACES[1:], ["rect", "line", "line"]),
         (RAMP, SUGGESTED, ["line"]),
     ],
 )
@@ -265,6 +266,7 @@ def test_search_is_drawn_alike_in_page_and_figure(changes, traces, shapes):
 def test_figure_has_a_title_and_speaks_the_language_of_the_result():
     assert rate_figure(RESULT).layout.title.text == f"leonui lr: examples/digits_mlp.py<br><sub>{SURE}</sub>"
     assert rate_figure(RESULT).layout.xaxis.title.text == "learning rate"
+    assert rate_figure(RESULT | {"judged_by": "validation"}).layout.yaxis.title.text == "validation loss"
     assert rate_figure(RESULT | {"lang": "vi"}).layout.xaxis.title.text == "tốc độ học"
     assert rate_figure(RESULT | {"lang": "xx"}).layout.xaxis.title.text == "learning rate"
 

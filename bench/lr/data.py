@@ -158,6 +158,44 @@ def table(name: str, batch: int, binary: bool = False) -> Source:
     return Source(x[None, :cut], y[:cut], (x[cut:], y[cut:]), batch)
 
 
+@functools.cache
+def progression(batch: int) -> Source:
+    """How far diabetes went in a year, by ten measurements, both standardised; three patients in ten are held out."""
+    files = (_bundled(f"data/diabetes_{name}.csv.gz") for name in ("data_raw", "target"))
+    x, y = (torch.tensor(numpy.loadtxt(file), dtype=torch.float32) for file in files)
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(13))
+    x, y, cut = x[order], y[order, None], len(y) * 7 // 10
+    x, y = (x - x[:cut].mean(0)) / x[:cut].std(0), (y - y[:cut].mean()) / y[:cut].std()
+    return Source(x[None, :cut], y[:cut], (x[cut:], y[cut:]), batch)
+
+
+@dataclass(frozen=True)
+class Tides:
+    """Three oscillations with noise, of any phase: what comes eight steps later."""
+
+    heldout: Batch
+    batch: int = 24
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """New ones for every batch."""
+        dice = torch.Generator().manual_seed(seed)
+        while True:
+            yield oscillations(self.batch, dice)
+
+
+def oscillations(count: int, dice: torch.Generator, length: int = 24, ahead: int = 8) -> Batch:
+    """Noisy ones, and the value that comes later, without noise."""
+    phase = 2 * torch.pi * torch.rand(count, 3, 1, generator=dice)
+    time = torch.cat([torch.arange(length), torch.tensor([length + ahead])])
+    clean = torch.sin(phase + 2 * torch.pi * time / torch.tensor([7.0, 12.0, 29.0])[:, None]).sum(1)
+    return clean[:, :-1, None] + 0.2 * torch.randn(count, length, 1, generator=dice), clean[:, -1:]
+
+
+def tides() -> Tides:
+    """512 of them are held out."""
+    return Tides(oscillations(512, torch.Generator().manual_seed(14)))
+
+
 @dataclass(frozen=True)
 class Noised:
     """Squares of a photograph, grey, to be told from themselves with noise."""
@@ -165,12 +203,13 @@ class Noised:
     image: Tensor
     heldout: Batch
     batch: int = 16
+    side: int = 10
 
     def batches(self, seed: int) -> Iterator[Batch]:
         """Squares from anywhere in the photograph."""
         dice = torch.Generator().manual_seed(seed)
         while True:
-            yield squares(self.image, self.batch, dice)
+            yield squares(self.image, self.batch, dice, self.side)
 
 
 def squares(image: Tensor, count: int, dice: torch.Generator, side: int = 10) -> Batch:
@@ -184,11 +223,44 @@ def squares(image: Tensor, count: int, dice: torch.Generator, side: int = 10) ->
 @functools.cache
 def photograph() -> Noised:
     """A flower; squares of the right third are held out."""
-    from PIL import Image
-
-    flower = torch.tensor(numpy.asarray(Image.open(_bundled("images/flower.jpg")).convert("L"))) / 255
+    flower = _grey("flower")
     cut = flower.shape[1] * 2 // 3
     return Noised(flower[:, :cut], squares(flower[:, cut:], 512, torch.Generator().manual_seed(7)))
+
+
+def _grey(name: str) -> Tensor:
+    from PIL import Image
+
+    return torch.tensor(numpy.asarray(Image.open(_bundled(f"images/{name}.jpg")).convert("L"))) / 255
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Squares of a temple, half as wide and high, to be told as they were."""
+
+    squares: Noised
+
+    @property
+    def heldout(self) -> Batch:
+        """Squares of the right third."""
+        return self._halved(self.squares.heldout)
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Squares from anywhere else."""
+        return map(self._halved, self.squares.batches(seed))
+
+    @staticmethod
+    def _halved(batch: Batch) -> Batch:
+        return torch.nn.functional.avg_pool2d(batch[1], 2), batch[1]
+
+
+@functools.cache
+def reduced() -> Reduced:
+    """A temple."""
+    temple = _grey("china")
+    cut = temple.shape[1] * 2 // 3
+    held = squares(temple[:, cut:], 256, torch.Generator().manual_seed(15), 12)
+    return Reduced(Noised(temple[:, :cut], held, side=12))
 
 
 @dataclass(frozen=True)
@@ -286,9 +358,9 @@ def _codes() -> Tensor:
     return torch.tensor([known.get(character, CHARACTERS - 1) for character in text])
 
 
-def text(window: int, batch: int, each: bool, held: int) -> Text:
-    """The text; nine tenths to train on, windows of the last tenth held out."""
-    codes = _codes()
+def text(window: int, batch: int, each: bool, held: int, most: int | None = None) -> Text:
+    """The text, or its first characters; nine tenths to train on, windows of the last tenth held out."""
+    codes = _codes()[:most]
     cut = len(codes) * 9 // 10
     rest = codes[cut:]
     starts = torch.linspace(0, len(rest) - window - 1, held).long()

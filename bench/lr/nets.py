@@ -58,6 +58,42 @@ class Denoiser(nn.Module):
         return x - self.layers(x)
 
 
+class Forecaster(nn.Module):
+    """A GRU that reads a series."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(1, 24, batch_first=True)
+        self.head = nn.Linear(24, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The value that comes later."""
+        return self.head(self.gru(x)[0][:, -1])
+
+
+class Enlarger(nn.Module):
+    """Convolutions with BatchNorm, and what they add to a picture twice as wide and high."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first = [nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.LeakyReLU(0.1)]
+        second = [nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.LeakyReLU(0.1)]
+        self.layers = nn.Sequential(*first, *second, nn.Conv2d(16, 4, 3, padding=1), nn.PixelShuffle(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The picture, enlarged."""
+        return nn.functional.interpolate(x, scale_factor=2, mode="bilinear") + self.layers(x)
+
+
+def alike(embedded: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of which other sample is of one's own class, by cosine (Khosla et al., 2020, equation 2)."""
+    unit = nn.functional.normalize(embedded, dim=1)
+    itself = torch.eye(len(unit), dtype=torch.bool)
+    logs = (unit @ unit.T / 0.2).masked_fill(itself, -1e9).log_softmax(1)
+    same = (labels[:, None] == labels) & ~itself
+    return -(logs * same).sum(1).div(same.sum(1).clamp(min=1)).mean()
+
+
 def cnn() -> nn.Sequential:
     """Two convolutions with BatchNorm."""
     first = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU()]

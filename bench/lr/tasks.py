@@ -81,8 +81,8 @@ class Task:
         return lost
 
 
-def _text(window: int, batch: int, each: bool, held: int) -> Callable[[], data.Text]:
-    return functools.cache(lambda: data.text(window, batch, each, held))
+def _text(window: int, batch: int, each: bool, held: int, most: int | None = None) -> Callable[[], data.Text]:
+    return functools.cache(lambda: data.text(window, batch, each, held, most))
 
 
 DEVELOP = {
@@ -225,8 +225,6 @@ REPORT = {
         functools.cache(data.mislabelled),
         lambda: nets.mlp(64, 128, 10),
     ),
-}
-UNSEEN = {
     "breast-cancer": Task(
         "is it malignant, by thirty measurements",
         400,
@@ -249,6 +247,47 @@ UNSEEN = {
         data.photograph,
         nets.Denoiser,
         mse,
+    ),
+}
+UNSEEN = {
+    "diabetes": Task(
+        "how far a disease goes, by ten measurements",
+        400,
+        linear,
+        functools.partial(data.progression, 24),
+        lambda: nets.mlp(10, 32, 16, 1, act=nn.SiLU),
+        mse,
+    ),
+    "forecast": Task(
+        "a GRU that tells what comes of three oscillations",
+        450,
+        cosine,
+        functools.cache(data.tides),
+        nets.Forecaster,
+        nn.functional.smooth_l1_loss,
+    ),
+    "enlarge": Task(
+        "a photograph, twice as wide and high, by convolutions with BatchNorm",
+        350,
+        steps_down,
+        data.reduced,
+        nets.Enlarger,
+        mse,
+    ),
+    "alike": Task(
+        "digits embedded so that those of a class are near",
+        400,
+        constant,
+        functools.partial(data.digits, 48),
+        lambda: nets.mlp(64, 48, 12),
+        nets.alike,
+    ),
+    "one-page": Task(
+        "language model of a page that is read again and again",
+        500,
+        warm_cosine,
+        _text(16, 12, True, 24, 5000),
+        lambda: nets.Transformer(data.CHARACTERS, 16),
     ),
 }
 PARTS = {"develop": DEVELOP, "report": REPORT, "unseen": UNSEEN}

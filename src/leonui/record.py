@@ -79,6 +79,12 @@ class Record:
         return [(event["step"], number(event["loss"])) for event in self.named("validation") if event["site"] == site]
 
     @property
+    def epochs(self) -> float:
+        """How often each sample was trained on; NaN where nobody counted."""
+        end = self.last("end")
+        return end["samples"] / end["distinct"] if end.get("distinct") else math.nan
+
+    @property
     def steps(self) -> int:
         """How many optimizer steps the trial made, skipped ones and coasted batches left out."""
         return len({row["step"] for row in self.rows if row.get("phase", "train") == "train"})

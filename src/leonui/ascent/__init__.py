@@ -15,6 +15,7 @@ from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
 from leonui.finder import Search, told
 from leonui.finder.guide import Guide
+from leonui.finder.horizon import judging, law
 from leonui.finding import Check, Finding
 from leonui.machine import machine
 from leonui.record import Record
@@ -24,6 +25,7 @@ from leonui.trial.program import Program
 from leonui.trial.recipe import Recipe
 from leonui.trial.runner import Point, Runner
 from leonui.trial.trial import Trial
+from leonui.trial.walk import walk
 from leonui.words import mark
 
 SEEDS, QUICK = 3, 60.0  # seeds where a baseline takes under so many seconds, else one
@@ -70,7 +72,7 @@ class Climb:
         for seed in range(self.seeds):
             point = runner.trailhead(seed)
             if self.found is None:
-                self.found = Search(runner, point, self.recipe, tell=guide.picture, rate=self.rate or 1.0)
+                self.found = self._search(runner, point, guide)
                 guide.stage(mark("learning rate"), self.found.planned)
                 self.found.go()
             if (scale := self.scale) is None:
@@ -80,6 +82,15 @@ class Climb:
             self.pairs.append(self._pair(runner, point, seed, scale))
             runner.release(point)
         self.complete = True
+
+    def _search(self, runner: Runner, point: Point, guide: Guide) -> Search:
+        """Where the script validates, a walk tells how often samples come again, and so whether that judges."""
+        assert self.baseline is not None
+        own = self.baseline.record
+        walked = walk(runner, point).record if own.validation_site else Record()
+        judge = judging(walked, None, self.wishes.goal, runner.start)
+        how = law(judge, own.last("optimizer").get("name"))
+        return Search(runner, point, self.recipe, judge, guide.picture, rate=self.rate or 1.0, law=how)
 
     def _baseline(self, runner: Runner, guide: Guide) -> bool:
         guide.stage(mark("baseline"), self.wishes.steps)

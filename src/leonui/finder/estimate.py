@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from leonui.finder.horizon import FIELD, Law
 from leonui.finder.rung import Rung
 
-# Tuned on the development tasks of bench/lr, then frozen. The best rate falls as length to the power of minus HORIZON:
-# 0.32 for long runs of language models (Bjorck et al., ICLR 2025), more where a run is short for what it must learn.
-HORIZON, HORIZON_SD = 0.4, 0.25
+# Tuned on the development tasks of bench/lr, then frozen.
+STEEPEST = 1.5  # slope
 TRAINING_SD = 0.3  # of one rung's best, in the logarithm, beyond what its batches show: another seed, another order
 RUN_SD = 0.4  # and of the whole run's
 DRAWS = 400
@@ -39,7 +39,7 @@ class Estimate:
     lost: tuple[tuple[float, float, float], ...]
 
 
-def estimate(rungs: Sequence[Rung], steps: int, start: float, untaught: float = math.nan) -> Estimate:
+def estimate(rungs: Sequence[Rung], steps: int, start: float, untaught: float = math.nan, law: Law = FIELD) -> Estimate:
     """The best factor for a run of ``steps``, from rungs of which none broke altogether.
 
     start: the loss of the first weights; untaught: their validation loss, where rungs have one.
@@ -47,7 +47,7 @@ def estimate(rungs: Sequence[Rung], steps: int, start: float, untaught: float = 
     draw = np.random.default_rng(0)
     best = np.array([_vertices(rung, start, draw) for rung in rungs])
     lengths, end = np.log([rung.steps for rung in rungs]), math.log(max(steps, rungs[-1].steps))
-    whole, slope = _extrapolated(best, lengths, end, draw)
+    whole, slope = _extrapolated(best, lengths, end, draw, law)
     if over := [rung for rung in rungs if rung.overfits(untaught)][-1:]:
         rungs, start = [_by_heldout(rung) for rung in over], untaught
         best = np.array([_vertices(rung, start, draw) for rung in rungs])
@@ -100,17 +100,17 @@ def _vertex(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _extrapolated(
-    best: np.ndarray, lengths: np.ndarray, whole: float, draw: np.random.Generator
+    best: np.ndarray, lengths: np.ndarray, whole: float, draw: np.random.Generator, law: Law
 ) -> tuple[np.ndarray, float]:
     """Each draw's best for the whole run, by weighted least squares with the law as one more observation; the slope."""
     weights = 1 / (best.var(1) + 1e-4)
     x = lengths - whole
-    slopes = draw.normal(HORIZON, HORIZON_SD, best.shape[1])
-    prior = 1 / HORIZON_SD**2
+    slopes = draw.normal(law.slope, law.sd, best.shape[1])
+    prior = 1 / law.sd**2
     a, b, c = weights.sum(), -(weights * x).sum(), (weights * x * x).sum() + prior
     u, v = (weights[:, None] * best).sum(0), -((weights * x)[:, None] * best).sum(0) + prior * slopes
     determinant = a * c - b * b
-    slope = np.clip((a * v - b * u) / determinant, 0.0, 1.0)
+    slope = np.clip((a * v - b * u) / determinant, 0.0, STEEPEST)
     return (u - b * slope) / a, float(slope.mean())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from leonui.finder.bracket import breaking, span
 from leonui.finder.estimate import Estimate, estimate
+from leonui.finder.horizon import FIELD, Law
 from leonui.finder.rung import Rung
 from leonui.finder.status import cliff, learned, surely_lower
 from leonui.trial.intervention import Intervention, ramped
@@ -37,8 +38,7 @@ class Search:
     """A search under way; what is known by then can be read at any moment.
 
     tell: is told when there is more to see; most: steps that it may take; name: tells its trials from those of another;
-    rate: the learning rate that a factor of 1 stands for; untaught: the validation loss of the first weights, where the
-    judge looks at validation, too.
+    rate: the learning rate that a factor of 1 stands for; law: how the best factor falls with the length of a run.
     """
 
     runner: Runner
@@ -49,11 +49,12 @@ class Search:
     most: int = LONGEST
     name: str = ""
     rate: float = 1.0
-    untaught: float = math.nan
+    law: Law = FIELD
 
     def __post_init__(self) -> None:
         self.budget = min(self.recipe.steps, self.most)
         self.start: tuple[float, ...] = ()
+        self.untaught = math.nan  # the validation loss of the first weights, where the judge looks at validation
         self.dry: Trial | None = None
         self.ramp: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
         self.rungs: list[Rung] = []
@@ -73,12 +74,12 @@ class Search:
         if not learned(self.start, self.rungs[0], INFORMED):
             self._again(top, more)
             return
-        self._add(self._noisy(self._lowered(self._train([self._centre(more) * 10**offset for offset in LAST], more))))
+        self._add(self._noisy(self._settled(self._train([self._centre(more) * 10**offset for offset in LAST], more))))
 
     def estimate(self) -> Estimate | None:
         """What is known by now of the whole run; None before there is a rung that did not break."""
         rungs = [rung for rung in self.telling if not rung.broke]
-        return estimate(rungs, self.recipe.steps, self.first_loss, self.untaught) if rungs else None
+        return estimate(rungs, self.recipe.steps, self.first_loss, self.untaught, self.law) if rungs else None
 
     @property
     def telling(self) -> list[Rung]:
@@ -116,10 +117,11 @@ class Search:
             f"{self.prefix}dry": self.recipe.also & Intervention(stop=DRY_STEPS),
         }
         start, dry = self.runner.branch(self.point, jobs, mute=self.judge.metric is None)
-        losses = self.judge.read(start) if self.judge.metric else start.record.losses("coast")
+        losses = start.record.losses("coast") if self.judge.coasts else self.judge.read(start)
+        self.untaught, batches = self.judge.validation(start)
         finite = tuple(filter(math.isfinite, losses))
         self.start = finite if 2 * len(finite) > len(losses) else ()  # one batch may overflow, as AMP knows
-        self.spent += len(start.record.losses("coast")) + dry.record.steps
+        self.spent += len(start.record.losses("coast")) + dry.record.steps + batches
         return dry
 
     def _climb_ramp(self, low: float, high: float) -> float:
@@ -147,7 +149,7 @@ class Search:
 
     def _centre(self, steps: int) -> float:
         """Round which the last rung lies: by the first one, near its best, as single batches may say anything."""
-        found, best = estimate(self.rungs, steps, self.first_loss, self.untaught).scale, self.rungs[0].best
+        found, best = estimate(self.rungs, steps, self.first_loss, self.untaught, self.law).scale, self.rungs[0].best
         return min(max(found, best * NEAR[0]), best * NEAR[1])
 
     @property
@@ -161,10 +163,10 @@ class Search:
         steps = max(self.rungs[0].steps, (more + COAST[1]) * len(LAST) // len(MIDDLE) - coast)
         rung = self._train([top * 10**offset for offset in MIDDLE], steps, coast=coast)
         same = self.runner.branch(self.point, {f"{self.prefix}same": Intervention(stop=0, coast=steps + coast)})[0]
-        untrained = tuple(same.record.losses("coast"))
+        untrained = tuple(same.record.losses("coast")) if self.judge.coasts else self.start
         self.spent += len(untrained)
         self.repeated = True
-        self._add(replace(rung, untrained=untrained[-max(map(len, rung.losses)) :]))
+        self._add(self._settled(replace(rung, untrained=untrained[-max(map(len, rung.losses)) :])))
 
     def _add(self, rung: Rung) -> None:
         self.rungs.append(rung)
@@ -178,13 +180,20 @@ class Search:
             rung = rung.joined(self._train(further, rung.steps))
         return rung
 
-    def _lowered(self, rung: Rung) -> Rung:
-        """The rung with lower candidates, as long as validation asks for them."""
+    def _settled(self, rung: Rung) -> Rung:
+        """The rung with more candidates, as long as its best one, or validation's, is at an edge."""
         for _ in range(EXTENSIONS):
-            if not (rung.overfits(self.untaught) and rung.kindest == min(rung.scale)):
+            further = self._beyond(rung)
+            if not further:
                 break
-            rung = rung.joined(self._train([rung.kindest * 10**-0.5], rung.steps))
+            rung = rung.joined(self._train([further], rung.steps))
         return rung
+
+    def _beyond(self, rung: Rung) -> float | None:
+        """Half a decade beyond the edge where a rung is best; None where it has seen both sides."""
+        if rung.overfits(self.untaught):
+            return rung.kindest * 10**-0.5 if rung.kindest == min(rung.scale) else None
+        return rung.best * 10 ** (rung.edge / 2) if rung.edge else None
 
     def _noisy(self, rung: Rung) -> Rung:
         """The rung with what other data do to a loss, where candidates saw other data: from its best one, again."""

@@ -6,13 +6,12 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from leonui.finder.horizon import MANY_EPOCHS
 from leonui.finder.rung import Rung
 
 STATUSES = ("ok", "flat", "edge", "needs_warmup", "not_learning", "overfit_horizon")
 REFUSED = ("flat", "edge", "not_learning")  # there is no rate to give
 SURELY = 2.0  # standard errors
-REPEATS = 2.0  # epochs: beyond, validation is looked at, too
-MANY_EPOCHS = 10.0  # beyond, the best rate may be that which overfits least, and no short training can see it
 COUNTS = 0.1  # the share of the progress that a warm-up must gain to be told
 CLIFF = 3.5  # a candidate that breaks within this factor above the best one
 

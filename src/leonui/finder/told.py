@@ -10,9 +10,10 @@ from leonui.finder.search import Search
 
 
 def told(search: Search, rate: float) -> dict[str, Any]:
-    """``ramp`` and ``rungs``; ``rate`` is what a factor of 1 stands for. A loss that is not finite is None."""
+    """By what it is judged, its ramp and rungs; ``rate``: what a factor of 1 stands for. A loss not finite is None."""
     scales, losses = search.ramp
     return {
+        "judged_by": search.judge.kind,
         "ramp": {"lr": [scale * rate for scale in scales], "loss": [_finite(loss) for loss in losses]},
         "rungs": [_rung(rung, rate) for rung in search.rungs],
     }

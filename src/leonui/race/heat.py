@@ -13,6 +13,7 @@ from typing import Protocol
 
 from leonui.finder import Search
 from leonui.finder.guide import Guide
+from leonui.finder.horizon import Law
 from leonui.record import Record, Row
 from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
@@ -48,6 +49,7 @@ class Tuning:
     entrant: str
     recipe: Recipe
     judge: Judge
+    law: Law
     budget: int
     peak: float
     fixed: float | None = None
@@ -60,7 +62,7 @@ class Tuning:
             yield told | {"lr": self.fixed * self.peak}
             return
         name = f"tune-{_slug(self.entrant)}-"
-        search = Search(runner, point, self.recipe, self.judge, guide.picture, self.budget, name, self.peak)
+        search = Search(runner, point, self.recipe, self.judge, guide.picture, self.budget, name, self.peak, self.law)
         guide.stage(self.entrant, search.planned)
         search.go()
         told["spent"] = search.spent

@@ -135,7 +135,8 @@ class Race:
         peak, fixed = (self.job.peaks or [1.0])[0], None
         if self.plan.track == "defaults":
             fixed = 1.0 if name == OWN else default_rate(name) / peak
-        return Tuning(name, self._recipe(name), self._judge, self.job.wishes.budget, peak, fixed)
+        law = self.job.law(contender(name))
+        return Tuning(name, self._recipe(name), self.job.judge, law, self.job.wishes.budget, peak, fixed)
 
     def _heat(self, seed: int) -> Heat:
         """All that is missing of one seed; who goes first changes with the seed."""

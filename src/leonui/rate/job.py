@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 from leonui.doctor.ending import too_short, trouble
 from leonui.finder import Search
 from leonui.finder.guide import Guide, Silent
+from leonui.finder.horizon import Law, judging, law
 from leonui.finder.search import LONGEST
-from leonui.finder.status import REFUSED, REPEATS, status
+from leonui.finder.status import REFUSED, status
 from leonui.finding import Finding
 from leonui.rate.found import LRFinding
 from leonui.rate.result import peaks, result
@@ -85,7 +85,7 @@ class Job:
         point = runner.trailhead(0)
         if not self.look_ahead(runner, point):
             return
-        judge, rate = self._judge(runner), (self.peaks or [1.0])[0]
+        judge, rate = self.judge, (self.peaks or [1.0])[0]
         searches = [
             Search(
                 runner,
@@ -95,7 +95,7 @@ class Job:
                 guide.picture,
                 self.wishes.budget,
                 rate=rate,
-                untaught=self.untaught,
+                law=self.law(one),
             )
             for one in self.contenders
         ]
@@ -164,23 +164,13 @@ class Job:
         return statistics.fmean(self.walk.column("seconds")[:2] or [0.0])
 
     @property
-    def epochs(self) -> float:
-        """How often each sample is trained on; NaN where that is not known."""
-        end = self.walk.last("end")
-        return end["samples"] / end["distinct"] if end.get("distinct") else math.nan
+    def judge(self) -> Judge:
+        """By what candidates are judged."""
+        return judging(self.walk, self.wishes.metric, self.wishes.goal, self.start)
 
-    @property
-    def untaught(self) -> float:
-        """The validation loss of the first weights; NaN where the script has none."""
-        return next((loss for _, loss in self.walk.validations(self.walk.validation_site)), math.nan)
-
-    def _judge(self, runner: Runner) -> Judge:
-        """By what candidates are judged: where samples are seen many times also by the script's validation, if any.
-
-        A process that rewinds cannot go on to a validation.
-        """
-        looks = self.epochs > REPEATS and not self.wishes.metric and runner.start != "rewind"
-        return Judge(self.wishes.metric, self.wishes.goal, self.walk.validation_site if looks else None)
+    def law(self, contender: Contender) -> Law:
+        """How the best rate falls with the length of a run."""
+        return law(self.judge, contender.optimizer or self.walk.last("optimizer").get("name"))
 
     # what is looked at besides
 
@@ -205,7 +195,7 @@ class Job:
         """One of STATUSES."""
         if self.search is None:
             return "not_learning"
-        said = status(self.search.start, self.search.telling, self.epochs)
+        said = status(self.search.start, self.search.telling, self.walk.epochs)
         if said == "ok" and any(rung.overfits(self.search.untaught) for rung in self.search.telling):
             return "overfit_horizon"
         return "needs_warmup" if said == "ok" and self.warm else said
@@ -227,7 +217,7 @@ class Job:
             return None
         blind = self.status == "overfit_horizon" and not self.search.judge.site
         low, high = (self.factor * end for end in found.interval)
-        return [low / min(self.epochs, LOWEST) if blind else low, high]
+        return [low / min(self.walk.epochs, LOWEST) if blind else low, high]
 
     @property
     def moves(self) -> bool:

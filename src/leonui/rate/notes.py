@@ -19,8 +19,8 @@ STATUSES = {
     ),
 }
 VALIDATED = mark(
-    "each sample is trained on {epochs:.0f} times: the script's own validation judged the short trainings, too; a "
-    "whole run may overfit more than they show"
+    "each sample is trained on {epochs:.0f} times: the script's own validation judged the short trainings; a whole "
+    "run may overfit more than they show"
 )
 
 
@@ -35,7 +35,10 @@ def _remarks(job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     if job.status in STATUSES:
         validated = job.status == "overfit_horizon" and search.judge.site
-        yield VALIDATED if validated else STATUSES[job.status], {} if math.isnan(job.epochs) else {"epochs": job.epochs}
+        yield (
+            VALIDATED if validated else STATUSES[job.status],
+            {} if math.isnan(job.walk.epochs) else {"epochs": job.walk.epochs},
+        )
     count = len(job.walk.named("optimizer"))
     if count > 1:
         words = mark("{count} optimizers train here: the rates of all are scaled together, by one factor")

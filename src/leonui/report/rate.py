@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from leonui.report.chart import Chart
 from leonui.report.numerals import UNKNOWN, duration, known, number, rate
 from leonui.report.search import Search, drawable, lost_chart, percent, plain_figure, read, search_chart
-from leonui.report.series import Curve
 from leonui.report.text import Text, join, say, shorten, verbatim
 from leonui.report.told import place, retold, run, tile
 from leonui.words import mark
@@ -284,14 +283,9 @@ def _curvature(result: Result) -> list[tuple[str, str, str]]:
 
 
 def _search(result: Result) -> Search:
-    """The search of a result. Judged by a metric the rungs hold no loss, and the ramp, which does, is left out."""
+    """The search of a result, with its interval; of a range test what its rules suggest."""
     search = replace(read(result), interval=_ends(result) if drawable(result.get("lr")) else None)
-    if _range_test(result):
-        return replace(search, suggested=_rules(result))
-    if result.get("judged_by") == "metric":
-        measure = mark("minus the metric") if result.get("goal") == "max" else mark("metric")
-        return replace(search, ramp=Curve([], []), measure=measure)
-    return search
+    return replace(search, suggested=_rules(result)) if _range_test(result) else search
 
 
 def _search_chart(result: Result) -> Chart | None:

@@ -53,11 +53,17 @@ class Search:
 
 
 def read(result: Mapping[str, Any]) -> Search:
-    """The search as a result tells of it: one of a climb under ``search``, one of ``leonui lr`` beside all else."""
+    """The search as a result tells of it: one of a climb under ``search``, one of ``leonui lr`` beside all else.
+
+    Where candidates were not judged by training losses the ramp, which is of those, is left out.
+    """
     told = result.get("search") or result
     rungs = [rung for rung in told.get("rungs") or [] if rung.get("lr") and rung.get("loss")]
     own = next(iter(result.get("base_lr") or []), None)
-    return Search(_curve(told.get("ramp") or {}), rungs, drawable(own), drawable(result.get("lr")))
+    kind, upwards = str(told.get("judged_by")), result.get("goal") == "max"
+    measure = {"metric": mark("minus the metric") if upwards else mark("metric"), "validation": mark("validation loss")}
+    ramp = Curve([], []) if kind in measure else _curve(told.get("ramp") or {})
+    return Search(ramp, rungs, drawable(own), drawable(result.get("lr")), measure=measure.get(kind, mark("loss")))
 
 
 def _curve(points: Mapping[str, Any]) -> Curve:

@@ -72,7 +72,9 @@ class TerminalGuide:
         chart = None
         if self._seen is not None:
             seen, ends, _ = self._seen
-            chart = draw(seen["rungs"], seen["ramp"], dict(self._going), ends, not speaks_braille())
+            trains = seen["judged_by"] == "training"  # else the ramp and what is under way have losses of another kind
+            more = (seen["ramp"], dict(self._going)) if trains else (None, {})
+            chart = draw(seen["rungs"], *more, ends, not speaks_braille())
         return Group(*filter(None, (chart, self._progress)))
 
     def picture(self, search: Search) -> None:

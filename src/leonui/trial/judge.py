@@ -20,33 +20,50 @@ class Judge:
     """By what candidates are compared: by the loss of their last weights on the next batches, or by a metric.
 
     The metric is a number that the script itself prints: such a branch glides on to the script's end. ``site``: the
-    place of a validation of the script's that is looked at besides; a branch glides on to the next one.
+    place of a validation of the script's that is looked at besides; a branch glides on to the next one. ``by``:
+    "training", or "validation" where that loss is what counts.
     """
 
     metric: str | None = None
     goal: str = "min"
     site: str | None = None
+    by: str = "training"
+
+    @property
+    def kind(self) -> str:
+        """What counts: "training", "validation" or "metric"."""
+        return "metric" if self.metric else self.by
+
+    @property
+    def coasts(self) -> bool:
+        """Whether it is training losses that count."""
+        return self.kind == "training"
 
     def end(self, steps: int, coast: int = 0) -> Intervention:
         """How a training of so many steps ends; ``coast``: on how many batches it is judged, if not as usual."""
         if self.metric:
             return Intervention(stop=steps, glide=True)
         also = Intervention(glide="validation") if self.site else Intervention()
-        return also & Intervention(stop=steps, coast=coast or coasting(steps))
+        return also & Intervention(stop=steps, coast=(coast or coasting(steps)) * self.coasts)
 
     def read(self, trial: Trial) -> tuple[float, ...]:
         """The losses of a trial, lower is better; none where it broke, or came to no end."""
         if self.metric:
             value = trial.metric(self.metric)
             return () if value is None or not math.isfinite(value) else (-value if self.goal == "max" else value,)
+        if self.by == "validation":
+            return tuple(filter(math.isfinite, self.validation(trial)[:1]))
         records = read_all(trial.folder)
         ranks = [record for name, record in records.items() if "rank" in name] or [trial.record]
         return mean([judged(record, trial.intervention) for record in ranks])
 
     def validation(self, trial: Trial) -> tuple[float, int]:
         """The loss of the validation after the last step, infinite where there is none, and its batches."""
-        said = [event for event in trial.record.named("validation") if event["site"] == self.site]
-        last = next((event for event in said if event["step"] >= (trial.intervention.stop or 0)), None)
+        passes = [event for event in trial.record.named("validation") if self.site]
+        here = [event for event in passes if event["site"] == self.site]  # a node of a cluster has files elsewhere
+        site = self.site if here else trial.record.validation_site
+        ends = (event for event in passes if event["site"] == site and event["step"] >= (trial.intervention.stop or 0))
+        last = next(ends, None)
         if last is None:
             return math.inf, 0
         loss = number(last["loss"])
