@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -156,15 +155,14 @@ def acting(leg: Intervention, base: Callable[[Optimizer], list[float]], anatomy:
 def warm(names: tuple[str, ...]) -> None:
     """Load what stand-ins of leonui.optim need, once for all branches that are forked from here.
 
-    A step of each on a weight of its own does it, past all hooks. What cannot be made the branch itself will tell.
+    Each is prepared for a weight of its own. What cannot be made the branch itself will tell.
     """
     weight = torch.zeros(2, 2, requires_grad=True)
     weight.grad = torch.zeros(2, 2)
     for name in names:
         if name.startswith("leonui.optim:"):
-            with suppress(Exception), torch.random.fork_rng(devices=[]):
-                one = optimizer_class(name)([weight])  # type: ignore[call-arg]  # those with no rate are not made
-                inspect.unwrap(type(one).step)(one)
+            with suppress(Exception):
+                optimizer_class(name)([weight], lr=1.0).prepare()  # type: ignore[call-arg, attr-defined]
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
