@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from leonui.trial.intervention import Intervention, LearningRate, Swap
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.compiled import eager, uncompiled
-from leonui.trial.probe.tensors import gradients, total_norm, weights
+from leonui.trial.probe.tensors import dealt, gradients, is_sharded, total_norm, weights, whole
 from leonui.trial.probe.treat import Treatment
 
 _save = torch.save  # as it is before a trial's own saving is put aside
@@ -184,27 +185,26 @@ def put_weights(optimizers: list[Optimizer], path: str) -> None:
     with torch.no_grad():
         for optimizer, tensors in zip(optimizers, saved, strict=False):
             for parameter, value in zip(weights(optimizer), tensors, strict=True):
-                parameter.copy_(_dealt(value, parameter))
+                parameter.copy_(dealt(value, parameter))
 
 
 def keep_weights(optimizers: list[Optimizer], path: str) -> None:
-    """Leave the weights of all optimizers in a file; where each rank has parts of them, all come and one writes."""
-    whole = [[_whole(p.detach()).cpu() for p in weights(optimizer)] for optimizer in optimizers]
-    if os.environ.get("RANK", "0") == "0":
-        _save(whole, path)
+    """Leave the weights of all optimizers in a file, whole; where each rank has parts of them, all come and one writes.
+
+    Ranks that all have the same need not wait for the first.
+    """
+    if not (is_first() or any(map(is_sharded, optimizers))):
+        return
+    all_of_them = [[whole(p.detach()).cpu() for p in weights(optimizer)] for optimizer in optimizers]
+    if is_first():
+        part = Path(f"{path}.part")
+        _save(all_of_them, part)
+        part.replace(path)
 
 
-def _whole(parameter: Any) -> torch.Tensor:
-    return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
-
-
-def _dealt(value: torch.Tensor, parameter: Any) -> torch.Tensor:
-    """A whole tensor as it lies in a parameter: of one that is sharded, this rank's part."""
-    if not hasattr(parameter, "full_tensor"):
-        return value
-    from torch.distributed.tensor import distribute_tensor
-
-    return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
+def is_first() -> bool:
+    """Whether this process writes what all of its ranks have."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:
