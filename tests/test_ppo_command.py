@@ -134,7 +134,26 @@ def test_a_run_of_another_command_does_not_go_on(tmp_path, monkeypatch):
     (tmp_path / ".leonui" / "20260101-000000-lr").mkdir(parents=True)
     done = invoke(tmp_path, "--resume", "last")
     assert done.exit_code == 2
-    assert "is no run of leonui ppo: it has no plan.json" in done.stderr
+    assert "is no run of leonui ppo: it has no plan of one; leonui runs lists them" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Pendulum-v1"], "environment='Pendulum-v1' is not what {} was begun with, 'CartPole-v1'; leave it out"),
+        (["--seeds", "1"], "seeds=1 is not what {} was begun with, 2; leave it out to go on, or begin a new run"),
+        (["--set", "lr=0.1"], "lr=0.1 is not what {} was begun with, 0.002; leave it out to go on"),
+        (["--play", "last", "--steps", "9"], "--play shows a run as it is: leave out --steps, --resume"),
+    ],
+)
+def test_a_training_goes_on_as_it_was_begun(words, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(ppo_command, "_train", None)
+    plan = {"environment": "CartPole-v1", "settings": {"lr": 0.002}, "seeds": [1, 2], "steps": 9}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    done = invoke(tmp_path, *words, "--resume", str(tmp_path))
+    assert done.exit_code == 2
+    assert message.format(tmp_path) in " ".join(done.stderr.split())
 
 
 def test_a_checkpoint_that_is_cut_short_is_told_before_anything_starts(tmp_path, monkeypatch):

@@ -419,6 +419,41 @@ def test_nodes_with_other_versions_are_named(theirs, said):
     assert different(versions(), versions() | theirs) == said
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["-o", "lion", "-o", "adamw"],
+            "entrants=('lion', 'adamw') is not what {} was begun with, ('lion',); leave it",
+        ),
+        (["--seeds", "3"], "seeds=3 is not what {} was begun with, 5; leave it out to go on, or begin a new run"),
+        (["--track", "tuned"], "track='tuned' is not what {} was begun with, 'auto'"),
+        (["--goal", "max"], "goal='max' is not what {} was begun with, 'min'"),
+        (["another.py"], "program=[['another.py']] is not what {} was begun with, [['{script}', 'plain']]"),
+        (["--bench"], "program=[["),
+        (["--gpus", "0.5"], "--gpus is what a part takes on a cluster: give --on ray, too"),
+    ],
+)
+def test_a_race_goes_on_as_it_was_begun(words, message, tmp_path):
+    plan = {"argv": [SCRIPT, "plain"], "plan": OLD | {"track": "auto"}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    done = CliRunner().invoke(cli, ["race", "--resume", str(tmp_path), *words])
+    assert done.exit_code == 2
+    assert message.format(tmp_path, script=SCRIPT) in " ".join(done.output.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]  # and nothing was begun
+
+
+@pytest.mark.parametrize("plan", [None, {"environment": "CartPole-v1", "seeds": [1]}])
+def test_what_is_no_race_is_left_as_it_is(plan, tmp_path):
+    if plan:
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+    before = [*tmp_path.iterdir()]
+    done = CliRunner().invoke(cli, ["race", "--resume", str(tmp_path)])
+    assert done.exit_code == 2
+    assert f"{tmp_path} is no run of leonui race: it has no plan of one; leonui runs lists them" in done.output
+    assert [*tmp_path.iterdir()] == before
+
+
 @pytest.mark.slow
 def test_the_command_races_and_resumes(tmp_path, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -429,7 +464,7 @@ def test_the_command_races_and_resumes(tmp_path, monkeypatch):
     assert told["verdict"] == "one_seed"
     assert {row["entrant"] for row in told["entrants"]} == {OWN, "adamw"}
     assert all(row["spent"] > 0 and row["lr"] for row in told["entrants"])
-    again = CliRunner().invoke(cli, ["race", "--resume", told["run"], "--json", "--runs", str(tmp_path)])
+    again = CliRunner().invoke(cli, [*words[:-2], "--resume", told["run"], *words[-2:]])  # as it was begun, once more
     assert json.loads(again.stdout)["entrants"] == told["entrants"]
 
 
@@ -481,7 +516,11 @@ def test_a_race_on_a_surface(track):
             ["--surface", "bowl", "-o", "sgd", "train.py"],
             "a surface is no script: give it -o, --seeds, --steps, --track",
         ),
-        (["--surface", "bowl", "-o", "sgd", "--on", "ray"], "a surface is no script"),
+        (["--surface", "bowl", "-o", "sgd", "--on", "ray", "--goal", "min"], "track, and leave out --on, --goal"),
+        (
+            ["--surface", "bowl", "-o", "sgd", "--workers", "2", "--start", "auto", "--gpus", "1", "--to", "wandb"],
+            "and leave out --gpus, --workers, --start, --to",
+        ),
         (["--surface", "bowl"], "a race needs an optimizer; name some: -o adamw -o lion"),
         (["--surface", "bowl", "-o", "torch.optim:LBFGS"], "leonui.optim has no optimizer 'torch.optim:LBFGS'"),
     ],
