@@ -58,7 +58,7 @@ class Camp:
         self._tell(self._all, *self._told[-1])
 
     def rests(self, folder: str) -> bool:
-        """Whether all that are still there have come to the end of a trial: one may end before the others have written."""
+        """Whether all that are still there are at the end of a trial: one may end before the others have written."""
         self.listen()
         return all(line.holds(folder) for line in self._all)
 
