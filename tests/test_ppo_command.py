@@ -9,6 +9,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from leonui import runs
 from leonui.cli import cli
 from leonui.command import ppo as ppo_command
 from leonui.command.ppo import curve, interval, summary
@@ -154,6 +155,16 @@ def test_a_training_goes_on_as_it_was_begun(words, message, tmp_path, monkeypatc
     done = invoke(tmp_path, *words, "--resume", str(tmp_path))
     assert done.exit_code == 2
     assert message.format(tmp_path) in " ".join(done.stderr.split())
+
+
+def test_two_commands_do_not_train_in_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(ppo_command, "_train", None)
+    (tmp_path / "plan.json").write_text(json.dumps({"seeds": [1]}))
+    with runs.claimed(tmp_path):
+        done = invoke(tmp_path, "--resume", str(tmp_path))
+    assert done.exit_code == 2
+    assert f"another leonui is at work on {tmp_path}; wait for its end, or end it" in done.stderr
 
 
 def test_a_checkpoint_that_is_cut_short_is_told_before_anything_starts(tmp_path, monkeypatch):

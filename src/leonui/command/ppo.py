@@ -38,7 +38,8 @@ def run_ppo(environment: str | None, *, lang: str | None, as_json: bool, **optio
         if options["play"]:
             return _play(runs.find(options["play"]), lang, as_json)
         folder, plan = _planned(environment, options)
-        return _train(folder, plan, lang, as_json)
+        with runs.claimed(folder):
+            return _train(folder, plan, lang, as_json)
     except ModuleNotFoundError as error:
         return fail(f"leonui ppo needs {error.name}, which is not here: pip install 'leonui[rl]'", 1)
 
