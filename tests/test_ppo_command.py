@@ -17,6 +17,7 @@ from leonui.record import Record
 from leonui.report import document
 from leonui.terminal.ppo import sparkline
 from tests.conftest import LEONUI, environment
+from tests.test_hostile import SMALL_DISK, may_mount
 
 STEPS = 1024
 
@@ -237,6 +238,16 @@ def test_a_curve_in_one_line():
     assert sparkline([0.0, 1.0, 4.0, 7.0], "ascii") == "_.=#"
     assert len(sparkline([float(at) for at in range(500)])) == 60
     assert sparkline([1.0, 1.0]) == "▁▁"
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_is_told(tmp_path):
+    if not may_mount():
+        pytest.skip("mounting is not permitted here")
+    words = [*SMALL_DISK, *LEONUI, "ppo", "CartPole-v1", "--steps", "1024", "--runs", "runs"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment())
+    assert done.returncode == 1
+    assert "leonui: cannot write the run: [Errno 28] No space left on device; free some space" in done.stderr
 
 
 @pytest.mark.slow
