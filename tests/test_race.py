@@ -168,7 +168,7 @@ def test_a_row_that_is_there_twice_counts_once_and_a_seed_that_is_not_whole_does
 
 
 STEP = {"step": 1, "loss": 2.0}
-CRASH = {"event": "exception", "type": "RuntimeError", "message": "shapes\n\n  3 and 4 differ\n", "step": 7}
+CRASH = {"event": "exception", "type": "RuntimeError", "message": "\n3 and 4 differ\n  see the manual\n", "step": 7}
 END = {"event": "end", "reason": "done"}
 
 

@@ -30,8 +30,8 @@ def ended(record: Record) -> bool:
 def reason(record: Record, stalled: bool = False) -> Reason:
     """What ended a training, or spoiled it: ``kind``, one of NOTES, its ``step``, and of a crash the ``error``."""
     if error := record.last("exception"):
-        lines = [line.strip() for line in str(error["message"]).splitlines() if line.strip()]
-        return {"kind": "crash", "step": error["step"], "error": ": ".join([error["type"], *lines[-1:]])}
+        lines = str(error["message"]).strip().splitlines()  # the first says what it is, others what to do about it
+        return {"kind": "crash", "step": error["step"], "error": ": ".join([error["type"], *lines[:1]])}
     if stalled:
         return {"kind": "stalled", "step": record.steps}
     for row in record.rows:
