@@ -134,6 +134,16 @@ def test_what_is_no_budget(text):
         _budget(text)
 
 
+@pytest.mark.parametrize("command", ["climb", "lr", "doctor", "landscape", "race -o lion", "race -o lion --bench"])
+def test_an_example_whose_data_are_not_here_says_what_brings_them(command, place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    said = call(*command.split())
+    assert said.exit_code == 2
+    words = "takes its data from scikit-learn, which is not here: pip install 'leonui[examples]', or name a script"
+    assert words in " ".join(said.stderr.split())
+    assert not (place / "runs").exists()
+
+
 def test_runs_are_listed_newest_first(place):
     for name, result in {
         "20260101-000000-climb": {"verdict": "better", "program": "a.py"},
