@@ -16,6 +16,7 @@ from leonui import runs
 from leonui.cli import cli
 from leonui.cli.program import divided
 from leonui.cli.scripts import _budget
+from leonui.report import PAGES
 
 HEAVY = ("torch", "numpy", "plotly")
 
@@ -133,6 +134,16 @@ def test_what_is_no_budget(text):
         _budget(text)
 
 
+@pytest.mark.parametrize("command", ["climb", "lr", "doctor", "landscape", "race -o lion", "race -o lion --bench"])
+def test_an_example_whose_data_are_not_here_says_what_brings_them(command, place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    said = call(*command.split())
+    assert said.exit_code == 2
+    words = "takes its data from scikit-learn, which is not here: pip install 'leonui[examples]', or name a script"
+    assert words in " ".join(said.stderr.split())
+    assert not (place / "runs").exists()
+
+
 def test_runs_are_listed_newest_first(place):
     for name, result in {
         "20260101-000000-climb": {"verdict": "better", "program": "a.py"},
@@ -170,6 +181,16 @@ def test_a_run_without_a_result_has_no_report(result, text, place):
     assert said.exit_code == 1
     assert "has no result to report; leonui climb, lr, doctor, race, landscape, ppo and rlhf leave one" in said.stderr
     assert list(folder.glob("*.html")) == []
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_what_an_older_version_left_is_reported_as_far_as_it_goes(command, place):
+    folder = place / "runs" / f"20260101-000000-{command}"
+    folder.mkdir(parents=True)
+    runs.write_result(folder, {"command": command, "program": "old.py"})  # each version has told more than the last
+    said = call("report")
+    assert said.exit_code == 0, said.stderr
+    assert "<!doctype html>" in (folder / "report.html").read_text()
 
 
 def test_the_place_of_runs_is_an_option(place, monkeypatch):

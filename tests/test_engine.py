@@ -321,6 +321,49 @@ def test_a_forked_child_can_step():
     assert run(FORK) == ["child", "tensor(0.)", "tensor(0.)", "parent", "tensor(0.)", "tensor(0.)"]
 
 
+PREPARED = """
+import sys, torch
+from leonui.optim import LAMB
+from leonui.engine import numba_source
+from leonui.engine.arrays import layout
+p = torch.nn.Parameter(torch.ones(5))
+p.grad = torch.ones_like(p)
+optimizer = LAMB([p], lr=0.5)
+optimizer.prepare()
+seat = optimizer.seat(p)
+seat.prepare()
+kernel = numba_source.load(layout(seat))
+loaded = [len(getattr(kernel, name).signatures) for name in ("numbers", "measure", "reduce", "update")]
+optimizer.step()
+print(*loaded, *[len(getattr(kernel, name).signatures) for name in ("numbers", "measure", "reduce", "update")])
+"""
+
+
+def test_a_step_loads_nothing_more_once_it_is_prepared():
+    assert run(PREPARED) == ["1"] * 8
+
+
+@pytest.mark.parametrize("kind", [optim.ScheduleFreeAdamW, optim.Prodigy, optim.Muon])
+def test_what_is_prepared_starts_where_the_weights_are_at_its_first_step(machine, kind):
+    ends = []
+    for prepared in (True, False):
+        p = start(((4, 3), (5,)))
+        optimizer = kind(p, lr=0.1)
+        for one, g in zip(p, slopes(0, [one.shape for one in p], 1.0), strict=True):
+            one.grad = g
+        if prepared:
+            optimizer.prepare()
+            assert not optimizer.state
+        with torch.no_grad():
+            for one in p:
+                one.add_(1.0)  # as a branch does that is given weights of another trial
+        walk(optimizer, p, 3)
+        optimizer.prepare()  # nor is what it has by now touched
+        walk(optimizer, p, range(3, 5))
+        ends.append(p)
+    assert gap(*ends) == 0
+
+
 def test_a_cache_that_cannot_be_written_is_done_without():
     code = "import torch; from leonui.optim import SGD; p = torch.nn.Parameter(torch.ones(2)); p.grad = p.detach() / 2;"
     code += "o = SGD([p], lr=1.0); o.step(); print(o.engine.split(':')[0], *p.tolist())"

@@ -9,6 +9,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from leonui import runs
 from leonui.cli import cli
 from leonui.command import ppo as ppo_command
 from leonui.command.ppo import curve, interval, summary
@@ -16,6 +17,7 @@ from leonui.record import Record
 from leonui.report import document
 from leonui.terminal.ppo import sparkline
 from tests.conftest import LEONUI, environment
+from tests.test_hostile import SMALL_DISK, may_mount
 
 STEPS = 1024
 
@@ -134,7 +136,36 @@ def test_a_run_of_another_command_does_not_go_on(tmp_path, monkeypatch):
     (tmp_path / ".leonui" / "20260101-000000-lr").mkdir(parents=True)
     done = invoke(tmp_path, "--resume", "last")
     assert done.exit_code == 2
-    assert "is no run of leonui ppo: it has no plan.json" in done.stderr
+    assert "is no run of leonui ppo: it has no plan of one; leonui runs lists them" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Pendulum-v1"], "environment='Pendulum-v1' is not what {} was begun with, 'CartPole-v1'; leave it out"),
+        (["--seeds", "1"], "seeds=1 is not what {} was begun with, 2; leave it out to go on, or begin a new run"),
+        (["--set", "lr=0.1"], "lr=0.1 is not what {} was begun with, 0.002; leave it out to go on"),
+        (["--play", "last", "--steps", "9"], "--play shows a run as it is: leave out --steps, --resume"),
+    ],
+)
+def test_a_training_goes_on_as_it_was_begun(words, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(ppo_command, "_train", None)
+    plan = {"environment": "CartPole-v1", "settings": {"lr": 0.002}, "seeds": [1, 2], "steps": 9}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    done = invoke(tmp_path, *words, "--resume", str(tmp_path))
+    assert done.exit_code == 2
+    assert message.format(tmp_path) in " ".join(done.stderr.split())
+
+
+def test_two_commands_do_not_train_in_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(ppo_command, "_train", None)
+    (tmp_path / "plan.json").write_text(json.dumps({"seeds": [1]}))
+    with runs.claimed(tmp_path):
+        done = invoke(tmp_path, "--resume", str(tmp_path))
+    assert done.exit_code == 2
+    assert f"another leonui is at work on {tmp_path}; wait for its end, or end it" in done.stderr
 
 
 def test_a_checkpoint_that_is_cut_short_is_told_before_anything_starts(tmp_path, monkeypatch):
@@ -207,6 +238,16 @@ def test_a_curve_in_one_line():
     assert sparkline([0.0, 1.0, 4.0, 7.0], "ascii") == "_.=#"
     assert len(sparkline([float(at) for at in range(500)])) == 60
     assert sparkline([1.0, 1.0]) == "▁▁"
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_is_told(tmp_path):
+    if not may_mount():
+        pytest.skip("mounting is not permitted here")
+    words = [*SMALL_DISK, *LEONUI, "ppo", "CartPole-v1", "--steps", "1024", "--runs", "runs"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment())
+    assert done.returncode == 1
+    assert "leonui: cannot write the run: [Errno 28] No space left on device; free some space" in done.stderr
 
 
 @pytest.mark.slow

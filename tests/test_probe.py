@@ -739,6 +739,24 @@ def test_after_the_end_no_line_of_it_runs(first, tmp_path):
     assert [file for file in files if "leonui/trial" in file] == []
 
 
+def test_the_record_has_its_end_also_where_the_weights_cannot_be_kept(tmp_path, capsys):
+    (tmp_path / "weights.pt").mkdir()
+    watching = probe.start(Plan(str(tmp_path), keep=True))
+    train(torch.optim.SGD([w := parameter(1.0)], lr=0.1), lambda: quadratic(w), 2)
+    probe.end(watching)
+    assert (Record.read(tmp_path).last("end")["reason"], Record.read(tmp_path).steps) == ("done", 2)
+    assert "leonui: the last weights were not kept: [Errno " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("rank", "kept"), [("0", ["weights-000000000.pt", "weights.pt"]), ("1", [])])
+def test_of_ranks_that_have_the_same_the_first_keeps_the_weights(rank, kept, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", rank)
+    watching = probe.start(Plan(str(tmp_path), keep=3))
+    train(torch.optim.SGD([w := parameter(1.0)], lr=0.1), lambda: quadratic(w), 1)
+    probe.end(watching)
+    assert sorted(path.name for path in tmp_path.glob("*.pt*")) == kept
+
+
 def test_watches_one_after_the_other(tmp_path):
     w = parameter(1.0)
     optimizer = torch.optim.SGD([w], lr=0.1)

@@ -25,11 +25,13 @@ from leonui.race.heat import Due, Heat, _validation
 from leonui.race.profile import profiles
 from leonui.race.profile import share as share_within
 from leonui.race.protocol import OWN, SHARES, default_rate
+from leonui.race.reason import noted, reason, worst
 from leonui.race.result import CLOCKS, result, standings
 from leonui.race.statistics import holm, paired, reached
 from leonui.race.surface import SurfaceRace, arrival, start
 from leonui.record import Record
 from leonui.report import document
+from leonui.terminal.race import show_race
 from leonui.trial.judge import Judge
 from leonui.trial.program import Program
 from leonui.trial.recipe import Recipe
@@ -163,6 +165,69 @@ def test_a_row_that_is_there_twice_counts_once_and_a_seed_that_is_not_whole_does
     kept.rows += [row | {"loss": 9.0} for row in kept.rows[:4]]
     kept.add(kept.rows[0] | {"seed": 6})
     assert standings(kept, Plan(("lion",)))["entrants"] == plain["entrants"]
+
+
+STEP = {"step": 1, "loss": 2.0}
+CRASH = {"event": "exception", "type": "RuntimeError", "message": "\n3 and 4 differ\n  see the manual\n", "step": 7}
+END = {"event": "end", "reason": "done"}
+
+
+@pytest.mark.parametrize(
+    ("record", "stalled", "said"),
+    [
+        (Record([STEP], [CRASH, END]), False, "step 7: RuntimeError: 3 and 4 differ"),
+        (Record([STEP], [CRASH | {"message": ""}]), True, "step 7: RuntimeError"),
+        (Record([STEP]), True, "it made no progress any more after step 1"),
+        (Record([STEP, STEP | {"step": 2, "loss": "NaN"}], [END]), False, "its loss was no finite number at step 2"),
+        (Record([STEP, STEP | {"step": 2, "loss": INF, "phase": "coast"}], [END]), False, "it had no finite loss"),
+        (Record([STEP]), False, "its process was gone after step 1"),
+    ],
+)
+def test_why_a_training_broke(record, stalled, said):
+    why = reason(record, stalled)
+    row = {"entrant": "lion", "broke": 2, "losses": [1.0, None, None], "why": why}
+    (note,) = noted([row, row | {"why": None}])
+    words = note["template"].format(**note["evidence"])
+    assert words.startswith("lion broke in 2 of 3 trainings; ")
+    assert words.endswith(said)
+    assert worst([{"kind": "unjudged", "step": 9}, why]) == (why if why["kind"] != "unjudged" else {**why, "step": 9})
+
+
+def test_a_crash_is_told_in_terminal_json_and_report(tmp_path, capsys):
+    job = Race(Program("script", "train.py", ()), tmp_path, Plan(("lion", "my.optim:Odd")))
+    job.journal, why = journal({OWN: GOOD, "lion": BROKE}), reason(Record([STEP], [CRASH]))
+    for row in job.journal.rows:
+        if not math.isfinite(float(row["loss"])):
+            row["why"] = why
+    job.journal.add({"event": "tuned", "entrant": "my.optim:Odd", "scale": None, "lr": None, "spent": 0}
+                    | {"why": why | {"broke": 12, "count": 13}})  # fmt: skip
+    told = json.loads(json.dumps(result(job), allow_nan=False))
+    assert [row["why"] and row["why"]["error"] for row in told["entrants"]] == [
+        None,
+        *["RuntimeError: 3 and 4 differ"] * 2,
+    ]
+    show_race(told | {"report": "here"}, "en")
+    page, printed = document(told | {"leonui": "0.1.0"}), " ".join(capsys.readouterr().out.split())
+    for said in ("lion broke in 1 of 5 trainings; step 7: RuntimeError: 3 and 4 differ",
+                 "my.optim:Odd broke in 12 of 13 trainings; step 7: RuntimeError: 3 and 4 differ"):  # fmt: skip
+        assert said in printed
+        assert said in page
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("track", ["defaults", pytest.param("tuned", marks=pytest.mark.slow)])
+def test_an_optimizer_that_breaks_says_why(track, tmp_path, monkeypatch):
+    (tmp_path / "odd.py").write_text(
+        "from torch.optim import SGD\n\n\nclass Odd(SGD):\n    def step(self, closure=None):\n        1 / 0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    job = Race(Program("script", SCRIPT, ("plain",)), tmp_path, Plan(("odd:Odd",), seeds=1, track=track))
+    with Runner(job.program, tmp_path, workers=1) as runner:
+        job.go(runner, Silent())
+    odd = next(row for row in result(job)["entrants"] if row["entrant"] == "odd:Odd")
+    assert odd["why"]["error"] == "ZeroDivisionError: division by zero"
+    assert odd["mean"] is None
 
 
 @pytest.mark.parametrize(
@@ -419,6 +484,41 @@ def test_nodes_with_other_versions_are_named(theirs, said):
     assert different(versions(), versions() | theirs) == said
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["-o", "lion", "-o", "adamw"],
+            "entrants=('lion', 'adamw') is not what {} was begun with, ('lion',); leave it",
+        ),
+        (["--seeds", "3"], "seeds=3 is not what {} was begun with, 5; leave it out to go on, or begin a new run"),
+        (["--track", "tuned"], "track='tuned' is not what {} was begun with, 'auto'"),
+        (["--goal", "max"], "goal='max' is not what {} was begun with, 'min'"),
+        (["another.py"], "program=[['another.py']] is not what {} was begun with, [['{script}', 'plain']]"),
+        (["--bench"], "program=[["),
+        (["--gpus", "0.5"], "--gpus is what a part takes on a cluster: give --on ray, too"),
+    ],
+)
+def test_a_race_goes_on_as_it_was_begun(words, message, tmp_path):
+    plan = {"argv": [SCRIPT, "plain"], "plan": OLD | {"track": "auto"}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    done = CliRunner().invoke(cli, ["race", "--resume", str(tmp_path), *words])
+    assert done.exit_code == 2
+    assert message.format(tmp_path, script=SCRIPT) in " ".join(done.output.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]  # and nothing was begun
+
+
+@pytest.mark.parametrize("plan", [None, {"environment": "CartPole-v1", "seeds": [1]}])
+def test_what_is_no_race_is_left_as_it_is(plan, tmp_path):
+    if plan:
+        (tmp_path / "plan.json").write_text(json.dumps(plan))
+    before = [*tmp_path.iterdir()]
+    done = CliRunner().invoke(cli, ["race", "--resume", str(tmp_path)])
+    assert done.exit_code == 2
+    assert f"{tmp_path} is no run of leonui race: it has no plan of one; leonui runs lists them" in done.output
+    assert [*tmp_path.iterdir()] == before
+
+
 @pytest.mark.slow
 def test_the_command_races_and_resumes(tmp_path, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -429,7 +529,7 @@ def test_the_command_races_and_resumes(tmp_path, monkeypatch):
     assert told["verdict"] == "one_seed"
     assert {row["entrant"] for row in told["entrants"]} == {OWN, "adamw"}
     assert all(row["spent"] > 0 and row["lr"] for row in told["entrants"])
-    again = CliRunner().invoke(cli, ["race", "--resume", told["run"], "--json", "--runs", str(tmp_path)])
+    again = CliRunner().invoke(cli, [*words[:-2], "--resume", told["run"], *words[-2:]])  # as it was begun, once more
     assert json.loads(again.stdout)["entrants"] == told["entrants"]
 
 
@@ -481,7 +581,11 @@ def test_a_race_on_a_surface(track):
             ["--surface", "bowl", "-o", "sgd", "train.py"],
             "a surface is no script: give it -o, --seeds, --steps, --track",
         ),
-        (["--surface", "bowl", "-o", "sgd", "--on", "ray"], "a surface is no script"),
+        (["--surface", "bowl", "-o", "sgd", "--on", "ray", "--goal", "min"], "track, and leave out --on, --goal"),
+        (
+            ["--surface", "bowl", "-o", "sgd", "--workers", "2", "--start", "auto", "--gpus", "1", "--to", "wandb"],
+            "and leave out --gpus, --workers, --start, --to",
+        ),
         (["--surface", "bowl"], "a race needs an optimizer; name some: -o adamw -o lion"),
         (["--surface", "bowl", "-o", "torch.optim:LBFGS"], "leonui.optim has no optimizer 'torch.optim:LBFGS'"),
     ],

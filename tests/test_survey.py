@@ -181,6 +181,16 @@ def test_in_python_it_returns_what_the_command_prints(tmp_path, monkeypatch):
     assert [trace.type for trace in found.plot().data] == ["contour", "scatter", "scatter"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="no distributed training in this torch")
+def test_the_way_of_weights_that_are_sharded(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+    launcher = str(Path(sys.executable).with_name("torchrun"))
+    script = str(Path(__file__).parent / "hostile" / "rates.py")
+    found = draw_landscape([launcher, "--nproc-per-node", "2", script, "fsdp", "20"], points=0, batches=1)
+    assert len(found.path) == 20  # who has the last weights left the group before the end
+
+
 # the parts
 
 

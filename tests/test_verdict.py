@@ -262,6 +262,24 @@ def test_changes_are_told_in_the_manner_of_the_trainer(by, limits, told):
     assert found[-1]["line"] == (29 if len(told) == 3 and limits else 30 if len(told) == 3 else 12)
 
 
+@pytest.mark.parametrize(
+    ("by", "line", "before"),
+    [
+        ("", "    clip_grad_norm_(net.parameters(), 0.5)", "clip_grad_norm_(net.parameters(), 0.5)"),
+        ("", None, "torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)"),  # a file that cannot be read
+        ("lightning", "trainer.fit(model)", "Trainer(gradient_clip_val=0.5)"),
+    ],
+)
+def test_another_limit_is_changed_where_it_stands(by, line, before, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if line:
+        (tmp_path / "train.py").write_text("\n" * 28 + line + "\n")
+    limit = LIMIT | {"place": LIMIT["place"].format(here=tmp_path)}
+    found = changes(Record(events=[OPTIMIZER, HEAD | {"by": by}, limit]), 3.0, 100, 1.0)[-1]
+    assert (found["file"], found["line"], found["from"]) == ("train.py", 29, before)
+    assert "1)" in found["to"]
+
+
 @pytest.mark.parametrize("steps", [20, 100, 1999])
 def test_the_schedule_that_is_shown_is_the_one_that_was_used(steps):
     lines = schedule_code(steps)

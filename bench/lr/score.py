@@ -156,7 +156,7 @@ def percent(share: float) -> str:
 
 
 TITLES = {
-    "unseen": "Unseen tasks (one was looked at once: see above)",
+    "unseen": "Unseen tasks",
     "report": "Reported tasks (looked at while the finder was made)",
     "develop": "Development tasks (constants were chosen on these)",
 }

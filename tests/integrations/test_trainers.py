@@ -69,6 +69,7 @@ def test_race_swaps_the_optimizer(trainer, tmp_path):
     """Both train twice, at a rate of their own, and end elsewhere."""
     said = leonui("race", trainer, tmp_path, "-o", "lion", "--seeds", "2", "--track", "defaults")
     finals = {one["entrant"]: one["losses"] for one in said["entrants"]}
+    assert all(one["state_bytes"] > 0 for one in said["entrants"])  # also of an optimizer that is Keras' own
     assert sorted(finals) == ["lion", "own"]
     assert len({loss for ends in finals.values() for loss in ends}) == 4
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from leonui.ascent.regime import warmup as warmup_steps
@@ -64,10 +67,17 @@ def changes(record: Record, scale: float, steps: int, clip: float | None) -> lis
     found.append(_at(place, before, schedule_code(steps, manner)))
     limited = record.last("clip")
     if clip and limited.get("most") != clip:
-        name = made[-1]["name"] if made else ""
-        place, before = limited.get("place") or head.get("place", ""), "optimizer.step()" if manner is PLAIN else "-"
-        found.append(_at(place, before, manner.clip.format(clip=clip, name=name)))
+        code = partial(manner.clip.format, name=made[-1]["name"] if made else "")
+        before = _limit(limited, code) if limited else "optimizer.step()" if manner is PLAIN else "-"
+        found.append(_at(limited.get("place") or head.get("place", ""), before, code(clip=clip)))
     return found
+
+
+def _limit(limited: dict[str, Any], code: Callable[..., str]) -> str:
+    """The limit on gradients that there is: the script's own line, or, where a trainer limits for it, in its words."""
+    file, _, line = limited.get("place", "").rpartition(":")
+    written = linecache.getline(file, int(line)).strip() if line.isdigit() else ""
+    return written if "clip_grad" in written else code(clip=limited["most"]).partition(" before ")[0]
 
 
 def schedule_code(steps: int, manner: Manner = PLAIN) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from leonui.cli.options import ALERT, JSON, LANG, RUNS, TO
+from leonui.cli.options import ALERT, JSON, LANG, RUNS, TO, given
 from leonui.cli.program import example
+
+FOR_PLAY = ("play", "place", "lang", "as_json")
 
 
 @click.command()
@@ -39,6 +41,11 @@ def ppo(ctx: click.Context, environment: str | None, **options: Any) -> None:
     """
     from leonui.command.ppo import run_ppo
 
+    said = given(ctx)
+    if options["play"] and (strange := [word for name, word in said.items() if name not in FOR_PLAY]):
+        raise click.UsageError(f"--play shows a run as it is: leave out {', '.join(strange)}")
+    if options["resume"] and "seeds" not in said:
+        options["seeds"] = None
     ctx.exit(run_ppo(environment, **options))
 
 

@@ -8,6 +8,8 @@ import click
 
 from leonui.words import LANGUAGES
 
+COMMANDLINE = click.core.ParameterSource.COMMANDLINE
+
 LANG = click.option(
     "--lang", type=click.Choice(LANGUAGES), help="Language of what is said; default: the environment's."
 )
@@ -40,6 +42,12 @@ TO = click.option(
 ALERT = click.option(
     "--alert", metavar="COMMAND|URL", help="Tell this at the end: JSON on its stdin, or posted to the address."
 )
+
+
+def given(ctx: click.Context) -> dict[str, str]:
+    """The parameters that stand on the command line, and how each is written there."""
+    spelled = {parameter.name or "": parameter.opts[-1] for parameter in ctx.command.params}
+    return {name: word for name, word in spelled.items() if ctx.get_parameter_source(name) is COMMANDLINE}
 
 
 def pattern(text: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -73,8 +74,13 @@ def argv(program: tuple[str, ...], module: str | None) -> list[str]:
 
 
 def example(name: str = "digits_mlp.py") -> str:
-    """The path of a bundled example."""
+    """The path of a bundled example. Raises UsageError where its data are not here."""
     here = Path(__file__).parents[1]
     places = (here / "examples", here.parents[1] / "examples")
     script = next(place for place in places if place.is_dir()) / name
+    if "sklearn" in script.read_text() and find_spec("sklearn") is None:
+        raise click.UsageError(
+            f"the example {name} takes its data from scikit-learn, which is not here: pip install 'leonui[examples]', "
+            "or name a script of your own"
+        )
     return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from leonui.cli.options import ALERT, GOAL, JSON, LANG, METRIC, RUNS, START, TO, WORKERS
+from leonui.cli.options import ALERT, GOAL, JSON, LANG, METRIC, RUNS, START, TO, WORKERS, given
 from leonui.cli.program import TRAINS, argv, example, pointed
 
 
@@ -93,7 +93,7 @@ def doctor(ctx: click.Context, program: tuple[str, ...], module: str | None, log
     ctx.exit(run_doctor(argv(program, module) or [example()], **options))
 
 
-FOR_SCRIPTS = ("reference", "budget", "metric", "resume", "on")
+ON_A_SURFACE = ("surface", "optimizer", "seeds", "steps", "track", "alert", "place", "lang", "as_json")
 
 
 @pointed
@@ -141,20 +141,21 @@ def race(
     \b
       leonui race -o sgd -o momentum -o adamw -o lion -o muon train.py
     """
-    from leonui.command.race import run_race, run_races, run_surface
+    from leonui.command.race import run_race, run_surface
 
-    given = argv(program, module)
+    said = given(ctx)
     if surface:
-        if given or also or bench or any(options[name] for name in FOR_SCRIPTS):
-            raise click.UsageError("a surface is no script: give it -o, --seeds, --steps, --track, and nothing to run")
+        if strange := [word for name, word in said.items() if name not in ON_A_SURFACE]:
+            takes = "-o, --seeds, --steps, --track"
+            raise click.UsageError(f"a surface is no script: give it {takes}, and leave out {', '.join(strange)}")
         ctx.exit(run_surface(surface, **options))
-    fields = [*([given] if given else []), *(shlex.split(script) for script in also)]
-    if bench:
-        fields += [[example(name)] for name in TRAINS]
-    if len(fields) < 2 or options["resume"]:
-        ctx.exit(run_race(fields[0] if fields else [example()], **options))
-    del options["resume"]
-    ctx.exit(run_races(fields, **options))
+    if "gpus" in said and not options["on"]:
+        raise click.UsageError("--gpus is what a part takes on a cluster: give --on ray, too")
+    programs = [argv(program, module), *map(shlex.split, also), *([example(name)] for name in TRAINS if bench)]
+    programs = [one for one in programs if one]
+    if options["resume"]:  # what a plan has by default nobody asked for
+        options |= {name: None for name in ("track", "goal") if name not in said}
+    ctx.exit(run_race(programs or ([] if options["resume"] else [[example()]]), **options))
 
 
 @pointed

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,19 @@ def framed(command: Callable[..., int]) -> Callable[..., int]:
             return fail(f"cannot write the run: {error}; free some space, or name another place with --runs", 1)
 
     return run
+
+
+def agree(folder: Path, begun: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raises ValueError where a run that goes on is asked for something else than it was begun with.
+
+    What is None or empty asks for nothing.
+    """
+    for name, value in asked.items():
+        if value not in (None, (), []) and value != begun.get(name):
+            raise ValueError(
+                f"{name}={value!r} is not what {folder} was begun with, {begun.get(name)!r}; "
+                "leave it out to go on, or begin a new run without --resume"
+            )
 
 
 def stoppable() -> None:

@@ -36,6 +36,6 @@ def write_report(run: str, output: str | None, lang: str | None, as_json: bool) 
         *most, last = PAGES
         return fail(f"{folder} has no result to report; leonui {', '.join(most)} and {last} leave one", 1)
     path = Path(output) if output else folder / "report.html"
-    path.write_text(document_of(result | {"lang": lang or result["lang"]}, folder), encoding="utf-8")
+    path.write_text(document_of(result | {"lang": lang or result.get("lang")}, folder), encoding="utf-8")
     sys.stdout.write(json.dumps({"report": str(path)}) + "\n" if as_json else f"{path}\n")
     return 0

@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from leonui import runs
-from leonui.command.frame import framed, stoppable, tell
+from leonui.command.frame import agree, framed, stoppable, tell
 from leonui.command.sending import sending
 from leonui.machine import machine
 from leonui.record import Record, Tail, encode
@@ -38,7 +38,8 @@ def run_ppo(environment: str | None, *, lang: str | None, as_json: bool, **optio
         if options["play"]:
             return _play(runs.find(options["play"]), lang, as_json)
         folder, plan = _planned(environment, options)
-        return _train(folder, plan, lang, as_json)
+        with runs.claimed(folder):
+            return _train(folder, plan, lang, as_json)
     except ModuleNotFoundError as error:
         return fail(f"leonui ppo needs {error.name}, which is not here: pip install 'leonui[rl]'", 1)
 
@@ -49,13 +50,7 @@ def _planned(environment: str | None, options: Mapping[str, Any]) -> tuple[Path,
     from leonui.ppo.train import PPO
 
     if options["resume"]:
-        folder = runs.find(options["resume"])
-        if not (folder / "plan.json").exists():
-            raise ValueError(f"{folder} is no run of leonui ppo: it has no plan.json; leonui runs lists them")
-        plan = json.loads((folder / "plan.json").read_text())
-        for seed in plan["seeds"]:
-            _whole(folder / f"seed-{seed}")
-        return folder, plan | ({"steps": options["steps"]} if options["steps"] else {})
+        return _begun(runs.find(options["resume"]), environment, options)
     if not environment:
         raise ValueError("name an environment, like CartPole-v1, or a run with --resume or --play")
     settings = preset(environment).but(dict(options["settings"]))
@@ -69,6 +64,20 @@ def _planned(environment: str | None, options: Mapping[str, Any]) -> tuple[Path,
     folder = runs.create("ppo")
     (folder / "plan.json").write_text(json.dumps(plan, indent=1))
     return folder, plan
+
+
+def _begun(folder: Path, environment: str | None, options: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """A run that was broken off; ValueError for another, and where another training is asked for."""
+    path = folder / "plan.json"
+    plan = json.loads(path.read_text()) if path.exists() else {}
+    if "seeds" not in plan:
+        raise ValueError(f"{folder} is no run of leonui ppo: it has no plan of one; leonui runs lists them")
+    agree(folder, plan.get("settings", {}), dict(options["settings"]))
+    asked = {"environment": environment, "seeds": options["seeds"]}
+    agree(folder, plan | {"seeds": len(plan["seeds"])}, asked)
+    for seed in plan["seeds"]:
+        _whole(folder / f"seed-{seed}")
+    return folder, plan | ({"steps": options["steps"]} if options["steps"] else {})
 
 
 def _whole(folder: Path) -> None:

@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from leonui import runs
-from leonui.command.frame import drive, framed, left, stoppable, tell
+from leonui.command.frame import agree, drive, framed, left, stoppable, tell
 from leonui.terminal.guide import TerminalGuide
 from leonui.terminal.race import show_race, show_races
 from leonui.trial.program import Program
 from leonui.words import language
 
 FIELD = "field.json"  # which races a folder holds, where it holds several
+PLANNED = ("seeds", "track", "reference", "steps", "budget", "metric", "goal")
 
 
 @framed
-def run_race(argv: list[str], *, lang: str | None, as_json: bool, resume: str | None, **options: Any) -> int:
-    """Race optimizers on a program; returns the exit code: 0 done, 1 broken off or failed, 2 wrong use."""
+def run_race(argvs: list[list[str]], *, lang: str | None, as_json: bool, resume: str | None, **options: Any) -> int:
+    """Race optimizers on programs, one after the other, or go on with a race of which ``argvs`` may say nothing.
+
+    Returns the exit code: 0 done, 1 broken off or failed, 2 wrong use.
+    """
     lang = lang or language()
-    folder = runs.find(resume) if resume else _planned([argv], options)
+    folder = _begun(runs.find(resume), argvs, options) if resume else _planned(argvs, options)
     if (folder / FIELD).exists():
         return _run_field(folder, lang, as_json, options)
     job, told = _raced(folder, lang, as_json, options)
@@ -51,17 +55,11 @@ def run_surface(name: str, *, lang: str | None, as_json: bool, **options: Any) -
     return 0 if job.complete else 1
 
 
-@framed
-def run_races(argvs: list[list[str]], *, lang: str | None, as_json: bool, **options: Any) -> int:
-    """Race optimizers on several programs, one after the other; exit codes are those of one race."""
-    return _run_field(_planned(argvs, options), lang or language(), as_json, options)
-
-
 def _run_field(folder: Path, lang: str, as_json: bool, options: dict[str, Any]) -> int:
     """All races of a folder that are not done, and what they say together."""
     from leonui.race.profile import profiles
 
-    places = [folder / name for name in json.loads((folder / FIELD).read_text())["races"]]
+    places = _places(folder)
     for place in places:
         if not runs.read_result(place).get("complete"):
             job, told = _raced(place, lang, as_json, options)
@@ -83,7 +81,8 @@ def _raced(folder: Path, lang: str, as_json: bool, options: dict[str, Any]) -> t
 
     guide = TerminalGuide(lang, quiet=as_json)
     with runs.claimed(folder):
-        job = Race(*_begun(folder))
+        argv, plan = _read(folder)
+        job = Race(Program.parse(argv), folder, plan)
         with _crew(job.program, guide, options) as job.crew:
             how = options["workers"], options["start"]
             drive(job.program, folder, guide, lambda runner: job.go(runner, guide), *how)
@@ -103,8 +102,7 @@ def _planned(argvs: list[list[str]], options: dict[str, Any]) -> Path:
     """The folder of a new race, or of several; what it is stands in it, so that it can go on."""
     from leonui.race import Plan
 
-    names = ("seeds", "track", "reference", "steps", "budget", "metric", "goal")
-    plan = Plan(tuple(options["optimizer"]), **{name: options[name] for name in names if options[name] is not None})
+    plan = Plan(**_asked(options))
     programs = [Program.parse(argv) for argv in argvs]
     folder = runs.create("race")
     places = [folder] if len(argvs) == 1 else [folder / f"{at}-{_stem(one)}" for at, one in enumerate(programs, 1)]
@@ -120,11 +118,34 @@ def _stem(program: Program) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in Path(program.target).stem)
 
 
-def _begun(folder: Path) -> tuple[Program, Path, Any]:
-    """A race that was broken off."""
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    """The plan's fields as far as the command line names them."""
+    return {"entrants": tuple(options["optimizer"])} | {
+        name: options[name] for name in PLANNED if options[name] is not None
+    }
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folders of all races of a run."""
+    if not (folder / FIELD).exists():
+        return [folder]
+    return [folder / name for name in json.loads((folder / FIELD).read_text())["races"]]
+
+
+def _begun(folder: Path, argvs: list[list[str]], options: dict[str, Any]) -> Path:
+    """The folder of a race that was broken off; ValueError for another, and where another race is asked for."""
+    told = [_read(place) for place in _places(folder)]
+    begun = asdict(told[0][1]) | {"program": [argv for argv, _ in told]}
+    agree(folder, begun, _asked(options) | {"program": argvs})
+    return folder
+
+
+def _read(folder: Path) -> tuple[list[str], Any]:
+    """The program and the plan of a race."""
     from leonui.race import Plan
 
-    if not (folder / "plan.json").exists():
-        raise ValueError(f"{folder} is no run of leonui race: it has no plan.json; leonui runs lists them")
-    told = json.loads((folder / "plan.json").read_text())
-    return Program.parse(told["argv"]), folder, Plan.of(told["plan"])
+    path = folder / "plan.json"
+    told = json.loads(path.read_text()) if path.exists() else {}
+    if "argv" not in told:
+        raise ValueError(f"{folder} is no run of leonui race: it has no plan of one; leonui runs lists them")
+    return told["argv"], Plan.of(told["plan"])

@@ -76,6 +76,15 @@ class Cpu:
         self.nothing = np.zeros((len(seats), len(self.graph.reductions)))
         self.out = np.empty((len(self.part), 3))
 
+    def load(self) -> None:
+        """Load all that a step runs, by a run over no element: numba reads a loop from disk when it is first called."""
+        self._fill(Pace(), self.nothing, False)
+        out, tables = np.empty((0, len(self.graph.reductions))), (self.part, self.address)
+        self.kernel.measure(0, 0, *tables, self.out[:, 0])
+        if self.graph.reductions:
+            self.kernel.reduce(0, 0, *tables, self.table, out)
+        self.kernel.update(0, 0, *tables, self.table, self.seeds, self.out)
+
     def fits(self, gradients: list[Tensor]) -> bool:
         """Whether all lies where the tables say; puts in where the gradients lie now."""
         if list(map(_pointer, self.kept)) != self.pointers:

@@ -33,6 +33,9 @@ class Eager:
         self.groups = list({id(seat.group): seat for seat in seats}.values())
         self.count = sum(local(seat.p).numel() for seat in seats)
 
+    def load(self) -> None:
+        """Nothing: what it runs is torch, which is loaded."""
+
     def fits(self, gradients: list[Tensor]) -> bool:
         """It holds no addresses: it always fits."""
         return True

@@ -103,6 +103,9 @@ class Gpu:
         self.always = torch.ones((), dtype=torch.uint8, device=self.device)
         self.out = torch.empty(self.programs, 3, **double)
 
+    def load(self) -> None:
+        """Nothing: a process that uses a GPU cannot be forked, and nobody asks."""
+
     def fits(self, gradients: list[Tensor]) -> bool:
         """Whether all lies where the tables say; puts in where the gradients lie now."""
         if list(map(_pointer, self.kept)) != self.pointers or list(map(_stride, self.parameters)) != self.strides:

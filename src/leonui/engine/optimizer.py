@@ -113,10 +113,16 @@ class Engine(torch.optim.Optimizer):
         return loss
 
     def prepare(self) -> None:
-        """Load the kernels of the coming step ahead of it: processes that are forked from this one find them there."""
-        stepped = [(p, p.grad) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        if stepped:
-            self._roster(*map(list, zip(*stepped, strict=True)))
+        """Load the kernels of the coming step ahead of it: processes that are forked from this one find them there.
+
+        State that they ask for does not stay: some of it is a copy of the weights, and must be of those that step.
+        """
+        stepped = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+        fresh = [p for p in stepped if p not in self.state]
+        for machine in machines.assign(self._seats(stepped)):
+            machine.load()
+        for p in fresh:
+            del self.state[p]
 
     def _seats(self, parameters: Iterable[Tensor]) -> list[Seat]:
         wanted = set(parameters)

@@ -9,11 +9,13 @@ import math
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from leonui.finder import Search
 from leonui.finder.guide import Guide
 from leonui.finder.horizon import Law
+from leonui.race.reason import Reason, ended, reason, worst
 from leonui.record import Record, Row
 from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
@@ -69,6 +71,8 @@ class Tuning:
         if found := search.estimate():
             interval = [end * self.peak for end in found.interval]
             told |= {"scale": found.scale, "lr": found.scale * self.peak, "interval": interval}
+        elif why := _unfound(runner.folder, name):
+            told["why"] = why
         yield told
 
 
@@ -113,16 +117,24 @@ class Heat:
         }
         trials = runner.branch(point, jobs, mute=self.judge.metric is None, keep=not self.validates)
         losses = self._losses(runner, point, trials)
-        for share, trial, (loss, judged) in zip(due.shares, trials, losses, strict=True):
-            told: Row = {"entrant": due.entrant, "seed": self.seed, "share": share, "loss": loss, "judged_by": judged}
-            yield told | cost(trial)
+        for share, trial, loss in zip(due.shares, trials, losses, strict=True):
+            loss = loss if ended(trial.record) else math.inf  # how far it came before it broke is no result
+            told: Row = {"entrant": due.entrant, "seed": self.seed, "share": share, "loss": loss}
+            told["judged_by"] = self.judged_by
+            broke = {} if math.isfinite(loss) else {"why": reason(trial.record, trial.stalled)}
+            yield told | cost(trial) | broke
 
-    def _losses(self, runner: Runner, point: Point, trials: list[Trial]) -> list[tuple[float, str]]:
-        """How good the last weights of each are, lower is better, and by what that was judged."""
+    @property
+    def judged_by(self) -> str:
+        """What the losses are of: "metric", "validation" or "training"."""
+        return "metric" if self.judge.metric else "validation" if self.validates else "training"
+
+    def _losses(self, runner: Runner, point: Point, trials: list[Trial]) -> list[float]:
+        """How good the last weights of each are, lower is better."""
         if self.judge.metric:
-            return [(next(iter(self.judge.read(trial)), math.inf), "metric") for trial in trials]
+            return [next(iter(self.judge.read(trial)), math.inf) for trial in trials]
         if self.validates:
-            return [(_validation(trial.record, self.validation), "validation") for trial in trials]
+            return [_validation(trial.record, self.validation) for trial in trials]
         batches = min(JUDGED, self.steps - 1)
         jobs = {
             f"judge-{trial.name}": Intervention(weights=str(trial.weights), stop=0, coast=batches)
@@ -132,7 +144,7 @@ class Heat:
         coasted = {trial.name: trial.record.losses("coast") for trial in runner.branch(point, jobs)}
         for trial in trials:
             trial.weights.unlink(missing_ok=True)
-        return [(_mean(coasted.get(f"judge-{trial.name}", [])), "training") for trial in trials]
+        return [_mean(coasted.get(f"judge-{trial.name}", [])) for trial in trials]
 
 
 def cost(trial: Trial) -> Row:
@@ -143,10 +155,19 @@ def cost(trial: Trial) -> Row:
     return {"steps": trial.record.steps, "passes": sum(row.get("micro", 1) for row in rows), "seconds": seconds} | held
 
 
+def _unfound(folder: Path, name: str) -> Reason | None:
+    """Why a search whose trials have such names found no rate, and how many of them broke."""
+    why = [
+        reason(Record.read(trial)) for trial in sorted(folder.glob(f"trials/{name}*")) if trial.name != f"{name}start"
+    ]
+    broke = [one for one in why if one["kind"] != "unjudged"]
+    said = worst(broke)
+    return said and said | {"broke": len(broke), "count": len(why)}
+
+
 def _validation(record: Record, site: str | None) -> float:
     passes = record.validations(site) or record.validations(record.validation_site)  # a node has files elsewhere
-    broke = record.last("end").get("reason") not in (None, "done", "stopped", "budget")
-    return passes[-1][1] if passes and not broke and math.isfinite(passes[-1][1]) else math.inf
+    return passes[-1][1] if passes and math.isfinite(passes[-1][1]) else math.inf
 
 
 def _mean(losses: list[float]) -> float:

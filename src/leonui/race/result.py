@@ -13,6 +13,7 @@ from leonui.finder.guide import Silent
 from leonui.machine import machine
 from leonui.race.heat import MEMORY
 from leonui.race.protocol import OWN, SHARES, Plan, Race
+from leonui.race.reason import noted, worst
 from leonui.race.statistics import LEVEL, Comparison, holm, paired, reached
 from leonui.record import Record, Row, number
 from leonui.runs import create
@@ -104,11 +105,13 @@ def standings(journal: Record, plan: Plan) -> dict[str, Any]:
         spent = tuned[name]["spent"] if plan.track == "auto" else 0
         row |= _to_target(journal, name, {seed: losses[name][seed] for seed in seeds}, target, spent)
         row |= {kind: _held(journal, name, seeds, kind) for kind in MEMORY}
+        row["why"] = worst(one["why"] for one in _whole(journal, name, seeds) if "why" in one)
+    entrants = [*rows.values(), *(_untrained(name, tuned) for name in plan.field if name not in rows)]
     return {
         "verdict": _word(best, tied, len(seeds)),
         "best": best,
         "tied": tied if len(seeds) > 1 else [],
-        "entrants": [*rows.values(), *(_untrained(name, tuned) for name in plan.field if name not in rows)],
+        "entrants": entrants,
         "judged_by": journal.rows[-1]["judged_by"] if journal.rows else None,
         "target": _known(target),
         "reference": plan.reference,
@@ -117,7 +120,7 @@ def standings(journal: Record, plan: Plan) -> dict[str, Any]:
         "horizon": journal.last("walk").get("steps"),
         "curves": {name: _curve(journal, losses[name], seeds) for name in ordered} if seeds else {},
         "search": sum(event["spent"] for event in tuned.values()),
-        "notes": _notes(ends, len(seeds), plan),
+        "notes": noted(entrants) + _notes(ends, len(seeds), plan),
     }
 
 
@@ -168,6 +171,7 @@ def _entrant(name: str, ends: list[float], tuned: Mapping[str, Any], against: An
         "behind": _known(against[0].difference) if against else None,
         "behind_interval": against[0].interval if against else None,
         "p": against[1] if against else None,
+        "why": tuned.get("why"),
     }
 
 
@@ -206,6 +210,11 @@ def _held(journal: Record, name: str, seeds: list[int], kind: str) -> float | No
     told = [_longest(journal, name, seed).get(kind) for seed in seeds]
     counted = [one for one in told if one is not None]
     return statistics.median(counted) if counted else None
+
+
+def _whole(journal: Record, name: str, seeds: list[int]) -> list[Row]:
+    """The rows of an entrant's longest trainings, as far as they are compared."""
+    return [row for row in journal.rows if row["entrant"] == name and row["seed"] in seeds and row["share"] == 1.0]
 
 
 def _longest(journal: Record, name: str, seed: int) -> Row:

@@ -58,9 +58,9 @@ class Camp:
         self._tell(self._all, *self._told[-1])
 
     def rests(self, folder: str) -> bool:
-        """Whether all have come to the end of a trial, or are gone: one may end before the others have written."""
+        """Whether all that are still there are at the end of a trial: one may end before the others have written."""
         self.listen()
-        return all(line.gone or line.holds(folder) for line in self._all)
+        return all(line.holds(folder) for line in self._all)
 
     def forget(self, folder: str) -> None:
         """Nobody asks for a trial any more: a process that is gone is not kept in mind."""

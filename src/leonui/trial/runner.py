@@ -25,6 +25,7 @@ from leonui.trial.trial import Trial
 
 STARTS = ("auto", "fork", "rewind", "rerun")
 PAUSE = 0.004
+AWAY = 5.0  # seconds between two looks that only a runner lets pass that did not run
 ELSEWHERE = "it trains in a process that it starts itself"
 GRACE = 30.0  # seconds beyond a budget of time, for the start before the first step, and for a step that takes long
 Listener = Callable[[Trial, list[Row]], None]
@@ -244,11 +245,12 @@ class _Running:
     ):
         self.trial, self._process, self._tree, self._line, self._seconds = trial, process, tree, line, seconds
         self._tails: dict[Path, Tail] = {}
-        self._began = self._grew = time.monotonic()
+        self._grew = self._looked = time.monotonic()
         self.alive = True
 
     def look(self, listener: Listener, patience: float) -> None:
         """See whether it has ended, pass on its new rows, end it if it is stalled or past its time."""
+        self._awake()
         ended = self._ended()
         rows = self._new_rows()
         if rows:
@@ -264,6 +266,13 @@ class _Running:
                 self._tree.camp.forget(str(self.trial.folder))
             self.trial.trim()
             self.alive = False
+
+    def _awake(self) -> None:
+        """Time in which nobody looked counts for nobody: leonui itself was stopped, and its trials perhaps with it."""
+        now = time.monotonic()
+        if (away := now - self._looked) > AWAY:
+            self._grew += away
+        self._looked = now
 
     def _patience(self, patience: float) -> float:
         """A budget in seconds is kept by the probe at each step; where none comes any more it is kept here."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from leonui.trial.intervention import Intervention, LearningRate, Swap
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.compiled import eager, uncompiled
-from leonui.trial.probe.tensors import gradients, total_norm, weights
+from leonui.trial.probe.tensors import dealt, gradients, is_sharded, total_norm, weights, whole
 from leonui.trial.probe.treat import Treatment
 
 _save = torch.save  # as it is before a trial's own saving is put aside
@@ -156,15 +156,14 @@ def acting(leg: Intervention, base: Callable[[Optimizer], list[float]], anatomy:
 def warm(names: tuple[str, ...]) -> None:
     """Load what stand-ins of leonui.optim need, once for all branches that are forked from here.
 
-    A step of each on a weight of its own does it, past all hooks. What cannot be made the branch itself will tell.
+    Each is prepared for a weight of its own. What cannot be made the branch itself will tell.
     """
     weight = torch.zeros(2, 2, requires_grad=True)
     weight.grad = torch.zeros(2, 2)
     for name in names:
         if name.startswith("leonui.optim:"):
-            with suppress(Exception), torch.random.fork_rng(devices=[]):
-                one = optimizer_class(name)([weight])  # type: ignore[call-arg]  # those with no rate are not made
-                inspect.unwrap(type(one).step)(one)
+            with suppress(Exception):
+                optimizer_class(name)([weight], lr=1.0).prepare()  # type: ignore[call-arg, attr-defined]
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
@@ -186,27 +185,26 @@ def put_weights(optimizers: list[Optimizer], path: str) -> None:
     with torch.no_grad():
         for optimizer, tensors in zip(optimizers, saved, strict=False):
             for parameter, value in zip(weights(optimizer), tensors, strict=True):
-                parameter.copy_(_dealt(value, parameter))
+                parameter.copy_(dealt(value, parameter))
 
 
 def keep_weights(optimizers: list[Optimizer], path: str) -> None:
-    """Leave the weights of all optimizers in a file; where each rank has parts of them, all come and one writes."""
-    whole = [[_whole(p.detach()).cpu() for p in weights(optimizer)] for optimizer in optimizers]
-    if os.environ.get("RANK", "0") == "0":
-        _save(whole, path)
+    """Leave the weights of all optimizers in a file, whole; where each rank has parts of them, all come and one writes.
+
+    Ranks that all have the same need not wait for the first.
+    """
+    if not (is_first() or any(map(is_sharded, optimizers))):
+        return
+    all_of_them = [[whole(p.detach()).cpu() for p in weights(optimizer)] for optimizer in optimizers]
+    if is_first():
+        part = Path(f"{path}.part")
+        _save(all_of_them, part)
+        part.replace(path)
 
 
-def _whole(parameter: Any) -> torch.Tensor:
-    return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
-
-
-def _dealt(value: torch.Tensor, parameter: Any) -> torch.Tensor:
-    """A whole tensor as it lies in a parameter: of one that is sharded, this rank's part."""
-    if not hasattr(parameter, "full_tensor"):
-        return value
-    from torch.distributed.tensor import distribute_tensor
-
-    return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
+def is_first() -> bool:
+    """Whether this process writes what all of its ranks have."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:

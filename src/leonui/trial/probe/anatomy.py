@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from leonui.trial.probe.tensors import is_part
+
 UNLIKE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)  # what differs between training and eval
 
 
@@ -85,7 +87,7 @@ def _trained(root: nn.Module) -> bool:
 def _sharded(root: nn.Module) -> bool:
     """Whether this process has parts of the weights only."""
     whole = any(type(module).__name__ == "FullyShardedDataParallel" for module in root.modules())
-    return whole or any(hasattr(parameter, "to_local") for parameter in root.parameters())
+    return whole or any(map(is_part, root.parameters()))
 
 
 def _unlike(module: nn.Module) -> bool:

@@ -62,9 +62,14 @@ class Guest(Optimizer):
             held["weight_decay"] = decay
         self._walk = None
 
-    def state_dict(self) -> dict[str, Any]:
+    @property
+    def remembered(self) -> list[torch.Tensor]:
         """What Keras remembers from step to step."""
-        told = [variable.value.detach().clone() for variable in self.keras.variables]
+        return [variable.value for variable in self.keras.variables]
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of what Keras remembers, and the group."""
+        told = [value.detach().clone() for value in self.remembered]
         return {"state": told, "param_groups": super().state_dict()["param_groups"]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

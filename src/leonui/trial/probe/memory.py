@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from leonui.trial.probe.guest import Guest
+
 
 class Memory:
     """The bytes of state of every optimizer that steps, and the peak since the training began.
@@ -47,7 +49,8 @@ def state_bytes(optimizer: Optimizer) -> int:
     >>> state_bytes(adam)  # two averages, and the count of steps
     84
     """
-    held = {id(tensor): tensor for tensor in _tensors(optimizer.state)}
+    kept = optimizer.remembered if isinstance(optimizer, Guest) else optimizer.state
+    held = {id(tensor): tensor for tensor in _tensors(kept)}
     return sum(tensor.numel() * tensor.element_size() for tensor in held.values())
 
 

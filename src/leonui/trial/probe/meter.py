@@ -81,6 +81,7 @@ class Meter:
         self.memory = Memory()
         self._norm, self._ratio, self._target, self._reach = (Gauge(self.clock, first) for first in (3, 3, 20, 3))
         self._stale: dict[int, StaleGradient] = {}
+        self._whole: dict[int, bool] = {}  # whether this process has all of an optimizer's weights
         self._before: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None  # weights, and what they were
         self.wants_targets = True
         self._met: set[tuple[str, str]] = set()  # the loss functions of this step, and where
@@ -121,7 +122,7 @@ class Meter:
         self._steps += 1
         steps = self._steps
         if index not in self._stale:
-            self._stale[index] = StaleGradient()
+            self._stale[index], self._whole[index] = StaleGradient(), not is_sharded(optimizer)
             self._take_over(optimizer)
         self.wants_targets = steps >= self._target.asks and self._target.due(steps)
         self._met.clear()
@@ -133,7 +134,7 @@ class Meter:
             began = perf_counter()
             self.exam.moved.look(optimizer)
             self._reach.took(perf_counter() - began)
-        whole = not is_sharded(optimizer)  # a norm would need all ranks, and each measures when it has the time
+        whole = self._whole[index]  # else a norm would need all ranks, and each measures when it has the time
         if whole and steps >= self._norm.asks and self._norm.due(steps):
             began = perf_counter()
             row["grad_norm"] = self._unscaled_norm(optimizer)

@@ -292,10 +292,13 @@ class Probe:
         self.ledger.close_validation(self.course.tick)
         if self.ledger.writer.failed:
             print(f"leonui: the record is cut short: {self.ledger.writer.failed}", file=sys.stderr)
-        if self.plan.keep and self.course.tick:
-            keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
         self.ledger.event("end", **self.said(self.reason))
         self.asleep = True
+        if self.plan.keep and self.course.tick:
+            try:  # a full disk, or a rank that is gone where all must come, ends the trial all the same
+                keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
+            except Exception as error:
+                print(f"leonui: the last weights were not kept: {error}", file=sys.stderr)
 
     def said(self, reason: str) -> dict[str, Any]:
         """What is known at the end, or until now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 
@@ -38,7 +39,26 @@ def weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 def is_sharded(optimizer: torch.optim.Optimizer) -> bool:
     """Whether this process has parts of the weights only, as under FSDP2."""
-    return any(hasattr(p, "full_tensor") for p in weights(optimizer))
+    return any(map(is_part, weights(optimizer)))
+
+
+def is_part(tensor: torch.Tensor) -> bool:
+    """Whether it is a DTensor, of which this process may have a part only."""
+    return hasattr(tensor, "full_tensor")
+
+
+def whole(tensor: Any) -> torch.Tensor:
+    """All of a tensor; of a sharded one every rank must ask."""
+    return tensor.full_tensor() if is_part(tensor) else tensor
+
+
+def dealt(value: torch.Tensor, tensor: Any) -> torch.Tensor:
+    """A whole tensor as it lies in another: of one that is sharded, this rank's part."""
+    if not is_part(tensor):
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(value.to(tensor.device), tensor.device_mesh, tensor.placements)
 
 
 def gradients(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from torch.optim import Optimizer
 
 from leonui.trial.plan import Plan
-from leonui.trial.probe.act import keep_weights
+from leonui.trial.probe.act import is_first, keep_weights
 from leonui.trial.probe.tensors import weights
 
 ROOM = 4 << 30  # bytes on the disk: of weights that are very large fewer are kept
@@ -28,7 +27,7 @@ class Track:
     def see(self, step: int, optimizers: Sequence[Optimizer], plan: Plan) -> None:
         """A step (from 1) is about to be made."""
         made = step - 1
-        if plan.keep <= 1 or made % self._every or made in self._kept[-1:] or os.environ.get("RANK", "0") != "0":
+        if plan.keep <= 1 or made % self._every or made in self._kept[-1:]:
             return
         keep_weights([*optimizers], str(_file(plan, made)))
         self._kept.append(made)
@@ -37,7 +36,8 @@ class Track:
             self._every *= 2
             for gone in [kept for kept in self._kept if kept % self._every]:
                 self._kept.remove(gone)
-                _file(plan, gone).unlink()
+                if is_first():
+                    _file(plan, gone).unlink()
 
 
 def _file(plan: Plan, made: int) -> Path:
