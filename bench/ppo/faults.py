@@ -28,7 +28,7 @@ from leonui.ppo.settings import preset
 from leonui.record import Record, Writer
 
 STEPS, SEEDS, HEALTHY_SEEDS = 40_000, (1, 2), range(1, 11)
-HEALTHY = {"CartPole-v1": {}, "Acrobot-v1": {}, "Pendulum-v1": {"sde": None}}  # what is other than the presets
+HEALTHY = {"CartPole-v1": {}, "Acrobot-v1": {}, "Pendulum-v1": {}}  # what is other than the presets
 LENGTH = 100_000  # of a sound run
 
 

@@ -92,7 +92,7 @@ class Injection:
 
 
 INJECTIONS = {
-    "lr x30": Injection("PPO-KL", settings=SOUND.but({"lr": 30 * SOUND.learn.lr})),
+    "lr x100": Injection("PPO-KL", settings=SOUND.but({"lr": 100 * SOUND.learn.lr})),
     "stale log-probabilities": Injection("PPO-RATIO", Stale),
     "dropout while learning": Injection("PPO-RATIO", Dropout),
     "actions off by one": Injection("PPO-RATIO", Shifted),

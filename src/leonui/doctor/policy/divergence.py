@@ -6,7 +6,7 @@ import math
 from statistics import median
 
 from leonui.doctor.fault import About, Fault
-from leonui.doctor.policy.rows import column, settled, step
+from leonui.doctor.policy.rows import column, rises, settled, step
 from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.words import mark
@@ -31,8 +31,11 @@ def look(record: Record) -> Check | None:
         evidence |= {"step": step(record, wild)}
         words = mark("an update took the policy {highest:.3g} nats away, at step {step}: what was learned may be lost")
         return Check("KL", said, evidence, Finding("PPO-KL", "is", words, evidence, fix))
-    if evidence["share"] > SHARE:
-        words = mark("{share:.0%} of the updates took the policy more than {limit} nats away, {highest:.2g} at most")
+    if evidence["share"] > SHARE and not rises(record):
+        words = mark(
+            "{share:.0%} of the updates took the policy more than {limit} nats away, {highest:.2g} at most, and what "
+            "it learned does not last"
+        )
         return Check("KL", said, evidence, Finding("PPO-KL", "consistent with", words, evidence, fix))
     return Check("KL", said, evidence)
 
@@ -63,10 +66,11 @@ FAULT = Fault(
     About(
         mark("An update takes the policy so far that the samples do not speak for the new one."),
         mark(
-            "The KL between the policies before and after (k3, the mean over an update's last epoch) is above 0.04 "
-            "nats in a twentieth of the updates, or once above 0.2 or no number."
+            "The KL between the policies before and after (k3, the mean over an update's last epoch) is once above 0.2 "
+            "nats or no number, or above 0.04 in a twentieth of the updates while the return does not rise, or falls "
+            "again."
         ),
-        mark("Many epochs on easy tasks: the return may rise all the same."),
+        mark("Many epochs on easy tasks, or exploration by the state: the return rises all the same."),
         mark("Lower the learning rate or the number of epochs, or set target_kl=0.015."),
         ("https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/",),
     ),

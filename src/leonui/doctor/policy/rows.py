@@ -9,6 +9,7 @@ from statistics import fmean
 from leonui.record import Record, number
 
 SUSTAINED, BEGINS = 5, 0.1  # rows in a row, after this share of the run
+SURELY, KEPT = 3.0, 0.8  # deviations that a return must gain, and the share of its best gain that it must keep
 
 
 def column(record: Record, name: str) -> list[float]:
@@ -64,3 +65,13 @@ def gained(record: Record) -> float | None:
     before, after = ends(values)
     spread = math.sqrt(fmean([(value - before) ** 2 for value in values[:width]]))
     return (after - before) / max(spread, 1e-3 * abs(before), 1e-12)
+
+
+def rises(record: Record) -> bool:
+    """Whether the return rose for sure, and the run ends near the best that it reached."""
+    values, gain = finite(record, "return"), gained(record)
+    if gain is None or gain < SURELY:
+        return False
+    width, (before, after) = max(SUSTAINED, len(values) // 10), ends(values)
+    best = max(fmean(values[at : at + width]) for at in range(len(values) - width + 1))
+    return after - before > KEPT * (best - before)
