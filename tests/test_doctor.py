@@ -356,18 +356,19 @@ def test_a_network_that_says_the_same_to_everything(run, found):
 
 
 @pytest.mark.parametrize(
-    ("unused", "made", "found"),
+    ("unused", "made", "aside", "found"),
     [
-        (60, (0, 1), "train.py:14"),
-        (60, (0,), None),  # gradients of a network that has been trained, for another end
-        (3, (0, 1), None),  # accumulation leaves some
-        (60, (0, 1, 2), "train.py:14"),  # the larger one
+        (60, (0, 1), [], "train.py:14"),
+        (60, (0,), [], None),  # gradients of a network that has been trained, for another end
+        (60, (0, 1), [1], None),  # it makes its steps inside of another one
+        (3, (0, 1), [], None),  # accumulation leaves some
+        (60, (0, 1, 2), [], "train.py:14"),  # the larger one
     ],
 )
-def test_an_optimizer_that_never_steps(unused, made, found):
+def test_an_optimizer_that_never_steps(unused, made, aside, found):
     rows = [{"step": step, "loss": 1.0, "optimizer": 0} for step in range(1, 41)]
     events = [MADE | {"optimizer": n, "place": f"train.py:{13 + n}", "parameters": 10 * (3 - n)} for n in made]
-    end = {"event": "end", "reason": "done", "backwards": 40 + unused, "unused": unused}
+    end = {"event": "end", "reason": "done", "backwards": 40 + unused, "unused": unused, "aside": aside}
     check = idle.look(Record(rows, [*events, end]))
     assert (check.finding and check.finding.place) == found
 
