@@ -9,7 +9,7 @@ import pytest
 
 from leonui.doctor.case import AS_IT_IS, Case, Outcome
 from leonui.doctor.ending import too_short, trouble
-from leonui.doctor.faults import collapse, idle, shard, sign
+from leonui.doctor.faults import collapse, idle, nonfinite, shard, sign
 from leonui.doctor.first import first_checks
 from leonui.doctor.gain import validation
 from leonui.doctor.labels import unlearned
@@ -390,6 +390,30 @@ def test_what_a_change_gains_in_a_short_training(losses, gains):
     tried = {name: Outcome(Intervention(), (loss,), (loss,)) for name, loss in losses.items()}
     panel = Panel(tried, {}, 2.0)
     assert {name: panel.gain(tried[name]) for name in gains} == pytest.approx(gains, abs=1e-3)
+
+
+BROKEN = record([*DOWN[:5], *["NaN"] * 15], nonfinite=[*[None] * 5, *[True] * 15])
+
+
+@pytest.mark.parametrize(
+    ("when", "cured", "follows"),
+    [
+        ("forward", record(DOWN), True),  # a rate that is too high, say, and an overflow after it
+        ("backward", record(DOWN), True),
+        ("forward", BROKEN, False),
+        ("forward", Record(), False),
+        ("forward", None, False),  # nothing was found that it could follow from
+        ("input", record(DOWN), False),
+    ],
+)
+def test_numbers_that_are_not_finite_as_what_follows_from_a_fault(when, cured, follows):
+    seen = {"event": "post-mortem", "when": when, "step": 6, "operation": "exp", "module": "", "place": "train.py:3"}
+    told = nonfinite.look(Record([], [seen]))
+    note = nonfinite.consequence(told.finding, cured)
+    assert bool(note) == follows
+    if note:
+        assert_told(note)
+        assert "from step 6 on (exp made the first)" in note["template"].format(**note["evidence"])
 
 
 NOISE = [1.0 + 0.3 * (-1) ** step for step in range(400)]

@@ -58,6 +58,7 @@ class Visit:
         self.exact = True  # replays of the same are the same
         self.complete = False
         self.fixed: dict[str, Any] | None = None
+        self.cured: Record | None = None  # the whole run with what was found mended
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -75,7 +76,7 @@ class Visit:
             self.findings.append(found)
         record = gathered(self.seen)
         if record.steps >= SHORTEST:
-            self.stage("a closer look", None)
+            self.stage(mark("a closer look"), None)
             self.case = Case(runner, record)
             record = self.case.record = examined(self.case)
             self._pair()
@@ -84,7 +85,7 @@ class Visit:
             self.notes.append({"template": words, "evidence": {"steps": record.steps}})
         certain, suspected = self._exact(record)
         if self.case and all(fault.repair for fault, _ in certain):
-            self.stage("replays", None)
+            self.stage(mark("replays"), None)
             self._replay(certain, suspected)
         self._last_resort(record)
         said = {finding.code for finding in self.findings}
@@ -118,7 +119,9 @@ class Visit:
         """The first number that was not finite, and what is plain to see, where nothing says why."""
         check = finite(record)
         if check.finding and (died := nonfinite.look(record)) and died.finding:
-            self.findings.append(died.finding)
+            follows = nonfinite.consequence(died.finding, self.cured)
+            self.notes += [follows] if follows else []
+            self.findings += [] if follows else [died.finding]
         elif check.finding and not self.findings:
             self.findings.append(check.finding)
         if self.case and (told := collapse.FAULT.seen(record)):
@@ -167,7 +170,7 @@ class Visit:
             if proof.interval[0] > 0 or (not ending(before) and ending(trial.record)):
                 self._put(finding, replace(finding, proof=proof))
             before = trial.record
-        self.fixed = compared(self.case.record, before)
+        self._cure(before)
         seen = Record(before.rows, [*before.events, *_examined(self.case.record)])
         self.case = self.case.after(repairs[-1], seen)
 
@@ -180,7 +183,7 @@ class Visit:
         share = judged(self.case, trial.record)
         if share < fault.counts:
             return
-        self.fixed = compared(self.case.record, trial.record)
+        self._cure(trial.record)
         proof = proved(str(repair), self.case.record, trial.record)
         again = self.case.record.last("look").get("paired", False)  # a branch began as the run did: it can be repeated
         told = replace(finding, verdict="caused by" if again else "consistent with", proof=proof)
@@ -215,7 +218,7 @@ class Visit:
             if gained >= max(AS_GOOD * share, self._least(other, rate)):
                 found, after, share = other, rate, gained
         proof = proved(str(found.change), self.case.record, after)
-        self.fixed = compared(self.case.record, after)
+        self._cure(after)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
@@ -295,6 +298,11 @@ class Visit:
         changes = "".join(mend(finding, at) for finding in self.findings)
         files = {file for file in (*(finding.file for finding in self.findings), at.rpartition(":")[0]) if file}
         return reduce(lambda text, file: text.replace(file, shown(file)), files, changes)
+
+    def _cure(self, whole: Record) -> None:
+        """A whole run was made with what was found mended."""
+        assert self.case is not None
+        self.cured, self.fixed = whole, compared(self.case.record, whole)
 
     def _put(self, old: Finding, new: Finding) -> None:
         self.findings[self.findings.index(old)] = new
