@@ -356,6 +356,26 @@ def test_a_network_that_says_the_same_to_everything(run, found):
 
 
 @pytest.mark.parametrize(
+    ("spread", "losses", "verdict"),
+    [
+        (1e-5, [1.5, 1.6, 1.4, 1.5] * 5, "is"),
+        (0.2, [1.5, 1.6, 1.4, 1.5] * 5, "consistent with"),  # dropout after it
+        (0.2, DOWN, None),  # there is another way around it
+    ],
+)
+def test_the_operation_that_makes_all_samples_alike_is_named(spread, losses, verdict):
+    run = collapsed(spread, losses)
+    merged = {"operation": "layer_norm", "module": "norm", "place": "train.py:3"}
+    run.events.append({"event": "look", "merged": merged})
+    finding = collapse.look(run).finding
+    assert (finding and finding.verdict) == verdict
+    if finding:
+        assert finding.place == "train.py:3"
+        assert "layer_norm makes all samples alike" in finding.say("en")
+        assert "{" not in finding.say("vi") + finding.remedy("vi")
+
+
+@pytest.mark.parametrize(
     ("unused", "made", "aside", "found"),
     [
         (60, (0, 1), [], "train.py:14"),
