@@ -72,6 +72,9 @@ model = Net()
 if FAULT == "alike":
     for p in model.parameters():
         nn.init.constant_(p, 0.01)
+if FAULT == "zero":
+    for p in model.parameters():
+        nn.init.zeros_(p)
 if FAULT == "large":
     for p in model.parameters():
         nn.init.normal_(p, std=3.0)
