@@ -11,7 +11,7 @@ from leonui.doctor.case import AS_IT_IS, Case, Outcome
 from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.faults import collapse, idle, nonfinite, shard, sign
 from leonui.doctor.first import first_checks
-from leonui.doctor.gain import validation
+from leonui.doctor.gain import backed, validation
 from leonui.doctor.labels import unlearned
 from leonui.doctor.panel import Panel
 from leonui.doctor.remarks import leftover, undecayed, unheard
@@ -534,3 +534,21 @@ def held_out(*losses: float, bar: float = 1.0) -> Record:
 )
 def test_what_is_gained_in_validation_is_a_share_of_what_can_be_learned(before, after, share):
     assert validation(Case(None, before), after) == pytest.approx(share, abs=0.02)
+
+
+NOISY = held_out(0.9, *[0.5, 0.8] * 5, 0.6), held_out(0.9, *[0.45, 0.75] * 5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "trained", "share"),
+    [
+        (*NOISY, 1.0, 0.0),
+        (*NOISY, 0.5, 0.1 / 0.5),  # both gain, and training surely
+        (*NOISY, 2.0, 0.0),
+        (held_out(0.9, 0.5), held_out(0.9, 0.4), 1.0, 0.1 / 0.6),
+        (*reversed(NOISY), 0.5, -0.1 / 0.4),
+    ],
+)
+def test_a_validation_that_jumps_about_is_backed_by_training(before, after, trained, share):
+    rows = [row | {"loss": trained * row["loss"]} for row in after.rows]
+    assert backed(Case(None, before), Record(rows, after.events)) == pytest.approx(share, abs=0.02)

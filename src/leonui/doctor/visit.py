@@ -179,7 +179,7 @@ class Visit:
         assert self.case is not None
         repair = fault.mended(finding)
         trial = self.case.whole({fault.code: repair})[fault.code]
-        judged = gain.validation if fault.by == "validation" else gain.share
+        judged = gain.backed if fault.by == "validation" else gain.share
         share = judged(self.case, trial.record)
         if share < fault.counts:
             return
