@@ -12,7 +12,7 @@ from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.faults import collapse, idle, nonfinite, shard, sign
 from leonui.doctor.first import first_checks
 from leonui.doctor.gain import backed, validation
-from leonui.doctor.labels import unlearned
+from leonui.doctor.labels import by_heart, unlearned
 from leonui.doctor.panel import Panel
 from leonui.doctor.remarks import leftover, undecayed, unheard
 from leonui.finding import CLASSES, Check, Finding
@@ -552,3 +552,21 @@ NOISY = held_out(0.9, *[0.5, 0.8] * 5, 0.6), held_out(0.9, *[0.45, 0.75] * 5, 0.
 def test_a_validation_that_jumps_about_is_backed_by_training(before, after, trained, share):
     rows = [row | {"loss": trained * row["loss"]} for row in after.rows]
     assert backed(Case(None, before), Record(rows, after.events)) == pytest.approx(share, abs=0.02)
+
+
+RISEN = (1.38, 1.4, 1.5, 1.6, 1.8)
+
+
+@pytest.mark.parametrize(
+    ("losses", "samples", "expected"),
+    [
+        (RISEN, 3000, True),
+        (RISEN, 2000, False),  # not so often that they are known by heart: the labels may be wrong
+        (RISEN[::-1], 3000, False),
+        (RISEN, None, False),
+    ],
+)
+def test_samples_that_are_known_by_heart(losses, samples, expected):
+    run = held_out(*losses)
+    seen = {} if samples is None else {"samples": samples, "distinct": 100}
+    assert by_heart(Record(run.rows, [*run.events, {"event": "walk", **seen}])) == expected

@@ -20,7 +20,7 @@ from leonui.doctor.fault import COUNTS, Fault, concerns, loss_calls, split, step
 from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import compared, proved
-from leonui.doctor.labels import ahead, best_validation, fits, same, unlearned
+from leonui.doctor.labels import ahead, best_validation, by_heart, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
 from leonui.doctor.remarks import remarks
@@ -151,7 +151,7 @@ class Visit:
         stuck = unlearned(self.case.record, self.case.bar)
         if not stuck and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
-        if stuck and fits(self.case):
+        if stuck and not by_heart(self.case.record) and fits(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)
@@ -184,7 +184,7 @@ class Visit:
         if share < fault.counts:
             return
         self._cure(trial.record)
-        proof = proved(str(repair), self.case.record, trial.record)
+        proof = proved(str(self.case.repaired & repair), self.case.record, trial.record)
         again = self.case.record.last("look").get("paired", False)  # a branch began as the run did: it can be repeated
         told = replace(finding, verdict="caused by" if again else "consistent with", proof=proof)
         seen = {"share": share} | trial.record.last("end").get("left_out", {})
@@ -217,7 +217,7 @@ class Visit:
             rate, gained = self._gained(other := rival(self.case, tried))
             if gained >= max(AS_GOOD * share, self._least(other, rate)):
                 found, after, share = other, rate, gained
-        proof = proved(str(found.change), self.case.record, after)
+        proof = proved(str(self.case.repaired & found.change), self.case.record, after)
         self._cure(after)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
