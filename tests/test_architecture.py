@@ -40,7 +40,7 @@ probe
 hooks meter track
 exam act memory
 look moved modes losses treat
-flow culprit aligned bounds one_batch guest
+flow culprit merged aligned bounds one_batch guest
 pairs mixing units level slope targets stale order anatomy ledger seeds crew glide aside curvature rewind guard scaled
 samples
 course tensors compiled place

@@ -9,10 +9,10 @@ import pytest
 
 from leonui.doctor.case import AS_IT_IS, Case, Outcome
 from leonui.doctor.ending import too_short, trouble
-from leonui.doctor.faults import collapse, idle, shard, sign
+from leonui.doctor.faults import collapse, idle, nonfinite, shard, sign
 from leonui.doctor.first import first_checks
-from leonui.doctor.gain import validation
-from leonui.doctor.labels import unlearned
+from leonui.doctor.gain import backed, validation
+from leonui.doctor.labels import by_heart, unlearned
 from leonui.doctor.panel import Panel
 from leonui.doctor.remarks import leftover, undecayed, unheard
 from leonui.finding import CLASSES, Check, Finding
@@ -356,18 +356,39 @@ def test_a_network_that_says_the_same_to_everything(run, found):
 
 
 @pytest.mark.parametrize(
-    ("unused", "made", "found"),
+    ("spread", "losses", "verdict"),
     [
-        (60, (0, 1), "train.py:14"),
-        (60, (0,), None),  # gradients of a network that has been trained, for another end
-        (3, (0, 1), None),  # accumulation leaves some
-        (60, (0, 1, 2), "train.py:14"),  # the larger one
+        (1e-5, [1.5, 1.6, 1.4, 1.5] * 5, "is"),
+        (0.2, [1.5, 1.6, 1.4, 1.5] * 5, "consistent with"),  # dropout after it
+        (0.2, DOWN, None),  # there is another way around it
     ],
 )
-def test_an_optimizer_that_never_steps(unused, made, found):
+def test_the_operation_that_makes_all_samples_alike_is_named(spread, losses, verdict):
+    run = collapsed(spread, losses)
+    merged = {"operation": "layer_norm", "module": "norm", "place": "train.py:3"}
+    run.events.append({"event": "look", "merged": merged})
+    finding = collapse.look(run).finding
+    assert (finding and finding.verdict) == verdict
+    if finding:
+        assert finding.place == "train.py:3"
+        assert "layer_norm makes all samples alike" in finding.say("en")
+        assert "{" not in finding.say("vi") + finding.remedy("vi")
+
+
+@pytest.mark.parametrize(
+    ("unused", "made", "aside", "found"),
+    [
+        (60, (0, 1), [], "train.py:14"),
+        (60, (0,), [], None),  # gradients of a network that has been trained, for another end
+        (60, (0, 1), [1], None),  # it makes its steps inside of another one
+        (3, (0, 1), [], None),  # accumulation leaves some
+        (60, (0, 1, 2), [], "train.py:14"),  # the larger one
+    ],
+)
+def test_an_optimizer_that_never_steps(unused, made, aside, found):
     rows = [{"step": step, "loss": 1.0, "optimizer": 0} for step in range(1, 41)]
     events = [MADE | {"optimizer": n, "place": f"train.py:{13 + n}", "parameters": 10 * (3 - n)} for n in made]
-    end = {"event": "end", "reason": "done", "backwards": 40 + unused, "unused": unused}
+    end = {"event": "end", "reason": "done", "backwards": 40 + unused, "unused": unused, "aside": aside}
     check = idle.look(Record(rows, [*events, end]))
     assert (check.finding and check.finding.place) == found
 
@@ -378,13 +399,41 @@ def test_an_optimizer_that_never_steps(unused, made, found):
         ({AS_IT_IS: 1.0, "a": 0.5, "b": 0.75}, {"a": 0.5 / 1.5, "b": 0.25 / 1.5}),
         ({AS_IT_IS: 3000.0, "a": 2.1, "b": 500.0}, {"a": 1.0, "b": 0.0}),  # down to the bar of 2, and not below it yet
         ({AS_IT_IS: 3000.0, "a": 1.0, "b": 2.1}, {"a": 1.0, "b": 0.0}),
+        ({AS_IT_IS: 3000.0, "a": 21.0, "b": 20.0}, {"a": 0.994, "b": 0.994}),  # on the way down
+        ({AS_IT_IS: math.inf, "a": 21.0, "b": 20.0}, {"a": 1.0, "b": 1.0}),
+        ({AS_IT_IS: math.inf, "a": math.inf, "b": math.inf}, {"a": 0.0, "b": 0.0}),
+        ({AS_IT_IS: 40.0, "a": 39.0, "b": 38.0}, {AS_IT_IS: 0.0, "a": 0.026, "b": 0.053}),  # all begin far above it
         ({AS_IT_IS: 2.1, "a": 2.05, "b": 2.2}, {"a": 0.0, "b": 0.0}),  # nothing has begun to learn
     ],
 )
 def test_what_a_change_gains_in_a_short_training(losses, gains):
     tried = {name: Outcome(Intervention(), (loss,), (loss,)) for name, loss in losses.items()}
     panel = Panel(tried, {}, 2.0)
-    assert {name: panel.gain(tried[name]) for name in gains} == pytest.approx(gains)
+    assert {name: panel.gain(tried[name]) for name in gains} == pytest.approx(gains, abs=1e-3)
+
+
+BROKEN = record([*DOWN[:5], *["NaN"] * 15], nonfinite=[*[None] * 5, *[True] * 15])
+
+
+@pytest.mark.parametrize(
+    ("when", "cured", "follows"),
+    [
+        ("forward", record(DOWN), True),  # a rate that is too high, say, and an overflow after it
+        ("backward", record(DOWN), True),
+        ("forward", BROKEN, False),
+        ("forward", Record(), False),
+        ("forward", None, False),  # nothing was found that it could follow from
+        ("input", record(DOWN), False),
+    ],
+)
+def test_numbers_that_are_not_finite_as_what_follows_from_a_fault(when, cured, follows):
+    seen = {"event": "post-mortem", "when": when, "step": 6, "operation": "exp", "module": "", "place": "train.py:3"}
+    told = nonfinite.look(Record([], [seen]))
+    note = nonfinite.consequence(told.finding, cured)
+    assert bool(note) == follows
+    if note:
+        assert_told(note)
+        assert "from step 6 on (exp made the first)" in note["template"].format(**note["evidence"])
 
 
 NOISE = [1.0 + 0.3 * (-1) ** step for step in range(400)]
@@ -485,3 +534,39 @@ def held_out(*losses: float, bar: float = 1.0) -> Record:
 )
 def test_what_is_gained_in_validation_is_a_share_of_what_can_be_learned(before, after, share):
     assert validation(Case(None, before), after) == pytest.approx(share, abs=0.02)
+
+
+NOISY = held_out(0.9, *[0.5, 0.8] * 5, 0.6), held_out(0.9, *[0.45, 0.75] * 5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "trained", "share"),
+    [
+        (*NOISY, 1.0, 0.0),
+        (*NOISY, 0.5, 0.1 / 0.5),  # both gain, and training surely
+        (*NOISY, 2.0, 0.0),
+        (held_out(0.9, 0.5), held_out(0.9, 0.4), 1.0, 0.1 / 0.6),
+        (*reversed(NOISY), 0.5, -0.1 / 0.4),
+    ],
+)
+def test_a_validation_that_jumps_about_is_backed_by_training(before, after, trained, share):
+    rows = [row | {"loss": trained * row["loss"]} for row in after.rows]
+    assert backed(Case(None, before), Record(rows, after.events)) == pytest.approx(share, abs=0.02)
+
+
+RISEN = (1.38, 1.4, 1.5, 1.6, 1.8)
+
+
+@pytest.mark.parametrize(
+    ("losses", "samples", "expected"),
+    [
+        (RISEN, 3000, True),
+        (RISEN, 2000, False),  # not so often that they are known by heart: the labels may be wrong
+        (RISEN[::-1], 3000, False),
+        (RISEN, None, False),
+    ],
+)
+def test_samples_that_are_known_by_heart(losses, samples, expected):
+    run = held_out(*losses)
+    seen = {} if samples is None else {"samples": samples, "distinct": 100}
+    assert by_heart(Record(run.rows, [*run.events, {"event": "walk", **seen}])) == expected

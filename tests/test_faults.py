@@ -30,6 +30,8 @@ FOUND = {
     "evals": {"MODE"},
     "frozen": {"MODE"},
     "never steps": {"NO-STEP"},
+    "ahead": set(),
+    "two handles": set(),
     "softmax in the second stage": {"SOFTMAX-TWICE"},
     "other in the second stage": {"WRONG-PARAMETERS"},
     "two stages": set(),
@@ -49,7 +51,8 @@ FOUND = {
     "dropout on purpose": set(),
 }
 UNMENDED = {"NO-GRADIENT"}  # no line mends these
-AT_THE_END = {"idle", "rises", "half", "evals", "sorted", "never steps"}
+# what is told at the end, or early where looking has not cost too much by then
+AT_THE_END = {"idle", "rises", "half", "evals", "sorted", "never steps", "softmax in the second stage"}
 SUSPECTED = {"part", "frozen"}  # by a replay it would be decided
 DATA = torch.Generator().manual_seed(0)
 X = torch.randn(320, 6, generator=DATA)
@@ -75,6 +78,29 @@ class Net(nn.Module):
         if self.fault in ("softmax", "softmax in the second stage"):
             return x.softmax(1)
         return x.log_softmax(1) if self.fault == "log_softmax" else x
+
+
+class Ahead(torch.optim.Optimizer):
+    """Has no rate of its own: another optimizer makes its steps."""
+
+    def __init__(self, inner: torch.optim.Optimizer):
+        self.inner = inner
+        super().__init__(inner.param_groups[0]["params"], {})
+
+    def step(self) -> None:
+        self.inner.step()
+
+
+class Handle(torch.optim.Optimizer):
+    """Makes no step of its own: a loop calls ``go``, as in the two-step form of SAM."""
+
+    def __init__(self, inner: torch.optim.Optimizer):
+        super().__init__(inner.param_groups, {})
+        self.inner = inner
+        self.param_groups = inner.param_groups
+
+    def go(self) -> None:
+        self.inner.step()
 
 
 def criterion(fault: str, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -108,7 +134,8 @@ def train(fault: str) -> None:
     net = Net(fault).to(torch.bfloat16) if fault == "half" else Net(fault)
     held = [net.last.weight] if fault == "part" else list(net.parameters())
     optimizer = torch.optim.SGD(held, lr=1e-4 if fault == "half" else 0.05)
-    spare = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    optimizer = {"ahead": Ahead, "two handles": Handle}.get(fault, lambda own: own)(optimizer)
+    spare = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1) if fault == "elsewhere" else optimizer
     if "stage" in fault or fault == "never steps":
         pretrain(net)
     if fault.startswith("other"):
@@ -125,6 +152,8 @@ def train(fault: str) -> None:
         finish(fault, optimizer, net, [] if fault == "idle" else steppers)
         if step % 10 == 0:
             validate(fault, net)
+    for x, y in batches(fault)[:30] if fault in ("ahead", "two handles") else []:  # what its answer depends on
+        criterion(fault, net(x.requires_grad_()), y).backward()
 
 
 def pretrain(net: Net) -> None:
@@ -143,7 +172,7 @@ def finish(fault: str, optimizer: torch.optim.Optimizer, net: Net, steppers: lis
     if fault == "clip":
         nn.utils.clip_grad_norm_(net.parameters(), max_norm=1.0)
     for _ in range({"twice": 2, "never steps": 0}.get(fault, 1)):
-        optimizer.step()
+        optimizer.go() if isinstance(optimizer, Handle) else optimizer.step()
     if fault == "late clip":
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
     for scheduler in steppers:

@@ -42,6 +42,8 @@ class Net(nn.Module):
         h = self.deep(h) if self.odd == "deep" else h
         if self.odd == "logarithm":
             h = torch.log(h - h)
+        if self.odd == "merges":
+            h = nn.functional.layer_norm(h.unsqueeze(-1), (1,)).squeeze(-1)
         if self.odd == "root":
             h = torch.sqrt(h - h.detach())
         out = self.last(h)
@@ -91,6 +93,8 @@ def looked(odd: str, folder, leg: Intervention = Intervention()) -> tuple[list[f
         ("time first", "mixing", {"rows": 8, "touched": 7, "certain": True}),
         ("logarithm", "culprit", {"when": "forward", "operation": "log", "step": 1, "low": 0.0, "high": 0.0}),
         ("root", "culprit", {"when": "backward", "operation": "SqrtBackward0", "step": 1}),
+        ("", "merged", {}),
+        ("merges", "merged", {"operation": "layer_norm"}),
         ("sample", "culprit", {"when": "input", "samples": [3], "rows": 8, "step": 3}),
     ],
 )

@@ -21,6 +21,7 @@ from leonui.trial.probe.act import Act, optimizer_class
 from leonui.trial.probe.crew import peak_rate
 from leonui.trial.probe.hooks import LOSSES
 from leonui.trial.probe.memory import Memory, peak
+from leonui.trial.probe.targets import HeldOut
 
 
 @pytest.fixture(autouse=True)
@@ -902,3 +903,25 @@ def test_the_peak_is_that_of_the_trial_and_not_of_what_was_before():
     least = peak()
     assert least < most - 100e6
     assert hold(40_000_000) > least + 20e6
+
+
+CLASSES, VALUES = torch.tensor([0, 0, 1, 1]), torch.tensor([[-1.0], [1.0], [1.0], [-1.0]])
+
+
+@pytest.mark.parametrize(
+    ("calls", "known"),
+    [
+        ([("val.py:7", "cross_entropy", CLASSES)] * 2, {"val.py:7": math.log(2)}),
+        (
+            [("val.py:7", "mse_loss", VALUES), ("val.py:8", "cross_entropy", CLASSES)],
+            {"val.py:7": 1.0, "val.py:8": math.log(2)},
+        ),
+        ([("val.py:7", "mse_loss", VALUES), ("val.py:7", "cross_entropy", CLASSES)], {}),  # their sum, on one line
+        ([("val.py:7", "mse_loss", VALUES), ("val.py:7", "l1_loss", VALUES)], {}),
+    ],
+)
+def test_the_constant_of_held_out_data(calls, known):
+    held_out = HeldOut()
+    for site, name, target in calls:
+        held_out.see(site, name, (None, target), {}, torch.tensor(1.0))
+    assert held_out.summary().get("held_out", {}) == pytest.approx(known)

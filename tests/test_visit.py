@@ -24,7 +24,7 @@ def line(text: str) -> int:
     return found
 
 
-UNPROVED = {"LEAKAGE", "BATCH-MIXING", "NON-FINITE"}  # nothing to replay: these are facts
+UNPROVED = {"LEAKAGE", "BATCH-MIXING", "NON-FINITE", "COLLAPSED"}  # nothing to replay: these are facts
 ADAM = "torch.optim.Adam("
 
 
@@ -36,6 +36,8 @@ ADAM = "torch.optim.Adam("
         pytest.param("leaks", "LEAKAGE", "is", "F.cross_entropy(model(held)", marks=SLOW),
         pytest.param("mixes", "BATCH-MIXING", "is", "# the step", marks=SLOW),
         pytest.param("dead", "DEAD-UNITS", "caused by", ADAM, marks=SLOW),
+        pytest.param("collapses", "COLLAPSED", "is", "F.layer_norm(", marks=SLOW),
+        pytest.param("zero", "INIT", "caused by", ADAM, marks=SLOW),
         pytest.param("vanishes", "VANISHING", "caused by", ADAM, marks=SLOW),
         pytest.param("norm", "NORM-STATISTICS", "caused by", "F.cross_entropy(model(held)", marks=SLOW),
         pytest.param("nan sample", "NON-FINITE", "caused by", "# the step", marks=SLOW),

@@ -61,6 +61,38 @@ def first_asserted(row: Row) -> list[str]:
     return said(row)[:1] if row["findings"] and row["findings"][0]["class"] in ASSERTED else []
 
 
+def went_right(row: Row) -> bool:
+    """Whether the first finding names the fault and asserts it; of a healthy script, whether nothing is asserted."""
+    if row["kind"] == "healthy":
+        return not _alarmed(row, asserted(row))
+    return right(row, first_asserted(row))
+
+
+def anew(before: list[Row], after: list[Row]) -> str:
+    """What became of scripts that were visited once more after rules had been mended: right or wrong, then and now."""
+    was = {_run(row): went_right(row) for row in diagnosed(before)}
+    lines = []
+    for split, workloads in SPLITS:
+        for kind in ("fault", "healthy"):
+            some = [row for row in after if row["kind"] == kind and row["workload"] in workloads]
+            counts = Counter((was[_run(row)], went_right(row)) for row in some)
+            if some:
+                wrong, fine = (
+                    f"{counts[then, True]} of {counts[then, True] + counts[then, False]}" for then in (False, True)
+                )
+                lines.append([split, kind, len(some), wrong, fine, _named(some)])
+    head = ("workloads", "scripts", "visits", "were wrong, now right", "were right, still right", "wrong now")
+    return table(head, lines)
+
+
+def _named(rows: list[Row]) -> str:
+    """Those that are wrong now, with what is said of them."""
+    bad = [row for row in rows if not went_right(row)]
+    told = (f"{row['name']} ({row['workload']}): {' '.join(said(row)[:1]) or 'nothing'}" for row in bad)
+    names = Counter(told)
+    return ", ".join(f"{name} {count}" if count > 1 else name for name, count in names.items()) or "-"
+
+
 def answers(visits: list[Row], peers: list[Row]) -> dict[str, list[Answer]]:
     """What every tool said: ours in two readings, the peers in theirs."""
     plain = diagnosed(visits)
@@ -227,7 +259,7 @@ def _part_of(meant: int, count: int) -> str:
     )
 
 
-def tables(visits: list[Row], peers: list[Row], oracle: Oracle) -> str:
+def tables(visits: list[Row], again: list[Row], peers: list[Row], oracle: Oracle) -> str:
     """All of them."""
     every = answers(visits, peers)
     parts = {
@@ -235,6 +267,7 @@ def tables(visits: list[Row], peers: list[Row], oracle: Oracle) -> str:
         "Causes": "\n\n".join(
             [causes(every, oracle), serious(visits, oracle), pointed(visits, oracle), inert(visits, oracle)]
         ),
+        "Visited once more": anew(visits, again),
         "Repairs": efficacy(visits, peers, oracle),
         "Cost": costs(visits),
         "What was said of each fault": confusion(visits, oracle),

@@ -49,7 +49,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.first, self.second, self.last = nn.Linear(10, 48), nn.Linear(48, 48), nn.Linear(48, 6)
-        self.drop = nn.Dropout(0.0 if FAULT == "overfits" else 0.1)
+        self.drop = nn.Dropout(0.0 if FAULT in ("overfits", "collapses") else 0.1)
         layers = [part for _ in range(8) for part in (nn.Linear(48, 48), nn.Sigmoid())]
         self.deep = nn.Sequential(*layers if FAULT == "vanishes" else [])
         self.norm = nn.BatchNorm1d(48, momentum=1e-5) if FAULT == "norm" else nn.Identity()
@@ -60,6 +60,8 @@ class Net(nn.Module):
         x = self.deep(self.norm(F.relu(self.first(x)) * (100.0 if FAULT == "norm" else 1.0)))
         if FAULT == "detached":
             x = x.detach()
+        if FAULT == "collapses":
+            x = F.layer_norm(x.unsqueeze(2), (1,)).squeeze(2)
         x = self.last(self.drop(F.relu(self.second(x))))
         if FAULT == "wrong gradient":
             x = Reversed.apply(x)
@@ -70,6 +72,9 @@ model = Net()
 if FAULT == "alike":
     for p in model.parameters():
         nn.init.constant_(p, 0.01)
+if FAULT == "zero":
+    for p in model.parameters():
+        nn.init.zeros_(p)
 if FAULT == "large":
     for p in model.parameters():
         nn.init.normal_(p, std=3.0)

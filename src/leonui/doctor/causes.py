@@ -81,7 +81,7 @@ def _other(case: Case, panel: Panel, name: str) -> Suspicion | None:
         return Suspicion(code, name, outcome.change, gain, enough=LATER if name == "constant rate" else SPEAKS)
     speaks = reason(case, panel)
     if speaks or (ahead >= CLEARLY and name not in NEEDS_REASON):
-        code = "DEAD-UNITS" if name in REVIVES and dead_layer(case.record) else code
+        code = "DEAD-UNITS" if name in REVIVES and dead_layer(case.record) and not _flat(case.record) else code
         change = warm(case.steps) if name == "warm-up" else outcome.change
         return Suspicion(code, name, change, gain, bare=not speaks)
     return None
@@ -110,6 +110,11 @@ def _faint(case: Case, panel: Panel) -> bool:
 
 def _began_badly_or_dead(case: Case, panel: Panel) -> bool:
     return _began_badly(case, panel) or bool(dead_layer(case.record))
+
+
+def _flat(record: Record) -> bool:
+    """Whether there are matrices of equal rows that never moved: that is how the weights began, and units are dead."""
+    return bool((record.last("end").get("moved") or {}).get("flat"))
 
 
 def _never(case: Case, panel: Panel) -> bool:

@@ -30,7 +30,7 @@ class Fault:
     """A fault that a Record shows: ``look`` reads it, ``repair`` is what mends it in a replay, if anything does.
 
     ``look`` gives None where the Record cannot tell. What it calls "consistent with" is a suspicion where there is a
-    repair: the whole run with it decides, by validation alone where ``by`` says so; it must gain the share ``counts``.
+    repair: the whole run with it decides, by validation where ``by`` says so; it must gain the share ``counts``.
     The repair may depend on the finding: then it is a function of it. A ``fact`` is told though no replay proves that
     it harms. ``fixes`` are lines to paste.
     """

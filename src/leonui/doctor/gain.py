@@ -43,14 +43,28 @@ def training(case: Case, record: Record) -> float:
 
 def validation(case: Case, record: Record) -> float:
     """The share that it surely gains in validation, below 0 where it loses."""
+    gained, surely = _held_out(case, record)
+    return gained if surely or gained < 0 else 0.0
+
+
+def backed(case: Case, record: Record) -> float:
+    """The share that it surely gains in validation, or that both gain, where training surely does.
+
+    A validation that jumps about says little alone, and not nothing.
+    """
+    gained, surely = _held_out(case, record)
+    return gained if surely or gained < 0 else min(gained, training(case, record))
+
+
+def _held_out(case: Case, record: Record) -> tuple[float, bool]:
+    """The share gained in validation, and whether that is more than its noise."""
     ours, theirs = validated(record), validated(case.record)
     if ours is None or theirs is None or not math.isfinite(ours[0]):
-        return 0.0
+        return 0.0, False
     first = _beginning(case)
     was = theirs[0] if math.isfinite(theirs[0]) else first
-    gained = _gained(was, ours[0], first)
     noise = CALM * math.hypot(ours[1], theirs[1]) / math.sqrt(3)
-    return gained if abs(was - ours[0]) > noise or gained < 0 else 0.0
+    return _gained(was, ours[0], first), abs(was - ours[0]) > noise
 
 
 def _beginning(case: Case) -> float:

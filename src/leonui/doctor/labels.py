@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from leonui.doctor.case import Case, ending, validated
+from leonui.doctor.faults import overfitting
 from leonui.record import Record, number
 from leonui.trial.intervention import treated
 
@@ -12,6 +13,7 @@ NOTHING = 0.05  # of the first validation: so much of it a network can gain with
 FITS = 0.1  # of a constant prediction's loss, by which one batch must be learned
 ALIKE = 0.1  # of the loss: by so much two runs that learned nothing may differ
 CALM = 3.0  # standard deviations
+OFTEN = 30  # times that each sample passes by
 
 
 def unlearned(record: Record, bar: float) -> bool:
@@ -44,6 +46,16 @@ def fits(case: Case) -> bool:
         return True
     alone = case.tried({"one batch": treated("one batch")}, max(case.short, case.steps // 3))["one batch"]
     return alone.loss < (1 - FITS) * case.bar
+
+
+def by_heart(record: Record) -> bool:
+    """Whether each sample came so often that the network knows all of them by heart: validation rose, training fell.
+
+    That nothing it learned holds for others then says that they are few, and nothing of their labels.
+    """
+    walk, risen = record.last("walk"), overfitting.look(record)
+    often = walk.get("samples", 0) >= OFTEN * walk.get("distinct", math.inf)
+    return often and risen is not None and risen.finding is not None
 
 
 def same(ours: Record, shuffled: Record) -> bool:

@@ -18,7 +18,8 @@ SPIKE = 20.0  # times the median: a gradient norm that stands out
 DROPPED = 0.7  # of its units: more than any recipe drops
 DEAD = 0.05  # of the highest rate, so low it is for more than half of the run
 ODD = (0.05, 20.0)  # standard deviations of inputs beyond which they are badly scaled
-FAR, NEAR = 2.0, 1.1  # times the loss of a network that learned nothing
+FAR = 2.0  # times the loss of a network that learned nothing
+NEAR = 1.1  # times the lowest loss
 UNEVEN = 300.0  # times: between features
 
 
@@ -51,11 +52,13 @@ class Panel:
     def gain(self, outcome: Outcome) -> float:
         """The share of the achievable progress that it has over the script as it is.
 
-        Where that is far above the bar and nothing is below it yet, to come down to the bar is the progress.
+        Where that is far above the bar and nothing is below it yet, to come down to it is the progress, and only what
+        comes about as near to it as the best change has made any: from far above, half of the way is soon done.
         """
         lowest = min(other.loss for other in self.outcomes.values())
         if lowest > self.bar > 0 and self.control.loss > FAR * self.bar:
-            return 1.0 if outcome.loss <= NEAR * max(self.bar, lowest) else 0.0
+            near = outcome.loss <= NEAR * lowest and math.isfinite(lowest)
+            return _part_of_the_way(self.control.loss, outcome.loss, self.bar) if near else 0.0
         before = min(self.control.loss, max(self.bar, lowest))
         if not math.isfinite(outcome.loss) or outcome.loss >= before:
             return 0.0
@@ -119,6 +122,10 @@ def odd_inputs(outcome: Outcome | None) -> bool:
         return False
     mean, least, most = (outcome.inputs[key] for key in ("mean", "least", "most"))
     return most > ODD[1] or most < ODD[0] or mean > ODD[1] * max(most, 1e-12) or most / max(least, 1e-12) > UNEVEN
+
+
+def _part_of_the_way(start: float, now: float, goal: float) -> float:
+    return (start - now) / (start - goal) if math.isfinite(start) else 1.0
 
 
 def _rate(factor: float) -> str:

@@ -20,7 +20,7 @@ from leonui.doctor.fault import COUNTS, Fault, concerns, loss_calls, split, step
 from leonui.doctor.faults import FAULTS, collapse, nonfinite, overfitting
 from leonui.doctor.first import finite, learned, moved
 from leonui.doctor.gain import compared, proved
-from leonui.doctor.labels import ahead, best_validation, fits, same, unlearned
+from leonui.doctor.labels import ahead, best_validation, by_heart, fits, same, unlearned
 from leonui.doctor.mend import mend
 from leonui.doctor.panel import Panel, panel
 from leonui.doctor.remarks import remarks
@@ -58,6 +58,7 @@ class Visit:
         self.exact = True  # replays of the same are the same
         self.complete = False
         self.fixed: dict[str, Any] | None = None
+        self.cured: Record | None = None  # the whole run with what was found mended
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -75,7 +76,7 @@ class Visit:
             self.findings.append(found)
         record = gathered(self.seen)
         if record.steps >= SHORTEST:
-            self.stage("a closer look", None)
+            self.stage(mark("a closer look"), None)
             self.case = Case(runner, record)
             record = self.case.record = examined(self.case)
             self._pair()
@@ -84,7 +85,7 @@ class Visit:
             self.notes.append({"template": words, "evidence": {"steps": record.steps}})
         certain, suspected = self._exact(record)
         if self.case and all(fault.repair for fault, _ in certain):
-            self.stage("replays", None)
+            self.stage(mark("replays"), None)
             self._replay(certain, suspected)
         self._last_resort(record)
         said = {finding.code for finding in self.findings}
@@ -118,7 +119,9 @@ class Visit:
         """The first number that was not finite, and what is plain to see, where nothing says why."""
         check = finite(record)
         if check.finding and (died := nonfinite.look(record)) and died.finding:
-            self.findings.append(died.finding)
+            follows = nonfinite.consequence(died.finding, self.cured)
+            self.notes += [follows] if follows else []
+            self.findings += [] if follows else [died.finding]
         elif check.finding and not self.findings:
             self.findings.append(check.finding)
         if self.case and (told := collapse.FAULT.seen(record)):
@@ -148,7 +151,7 @@ class Visit:
         stuck = unlearned(self.case.record, self.case.bar)
         if not stuck and gain.behind(self.case):
             self._prove(Suspicion("LR-HIGH", "validation", scale(LOWER), 0.0, 1 / LOWER), tried)
-        if stuck and fits(self.case):
+        if stuck and not by_heart(self.case.record) and fits(self.case):
             self._prove_labels()
         if not self.findings and (check := overfitting.look(self.case.record)):
             self._prove_overfitting(check)
@@ -167,7 +170,7 @@ class Visit:
             if proof.interval[0] > 0 or (not ending(before) and ending(trial.record)):
                 self._put(finding, replace(finding, proof=proof))
             before = trial.record
-        self.fixed = compared(self.case.record, before)
+        self._cure(before)
         seen = Record(before.rows, [*before.events, *_examined(self.case.record)])
         self.case = self.case.after(repairs[-1], seen)
 
@@ -176,12 +179,12 @@ class Visit:
         assert self.case is not None
         repair = fault.mended(finding)
         trial = self.case.whole({fault.code: repair})[fault.code]
-        judged = gain.validation if fault.by == "validation" else gain.share
+        judged = gain.backed if fault.by == "validation" else gain.share
         share = judged(self.case, trial.record)
         if share < fault.counts:
             return
-        self.fixed = compared(self.case.record, trial.record)
-        proof = proved(str(repair), self.case.record, trial.record)
+        self._cure(trial.record)
+        proof = proved(str(self.case.repaired & repair), self.case.record, trial.record)
         again = self.case.record.last("look").get("paired", False)  # a branch began as the run did: it can be repeated
         told = replace(finding, verdict="caused by" if again else "consistent with", proof=proof)
         seen = {"share": share} | trial.record.last("end").get("left_out", {})
@@ -214,8 +217,8 @@ class Visit:
             rate, gained = self._gained(other := rival(self.case, tried))
             if gained >= max(AS_GOOD * share, self._least(other, rate)):
                 found, after, share = other, rate, gained
-        proof = proved(str(found.change), self.case.record, after)
-        self.fixed = compared(self.case.record, after)
+        proof = proved(str(self.case.repaired & found.change), self.case.record, after)
+        self._cure(after)
         losses = {name: _finite(outcome.loss) for name, outcome in tried.outcomes.items()}
         proof = replace(proof, tried=losses, suffices=sufficient(tried))
         self.findings.append(self._finding(found, proof, share))
@@ -295,6 +298,11 @@ class Visit:
         changes = "".join(mend(finding, at) for finding in self.findings)
         files = {file for file in (*(finding.file for finding in self.findings), at.rpartition(":")[0]) if file}
         return reduce(lambda text, file: text.replace(file, shown(file)), files, changes)
+
+    def _cure(self, whole: Record) -> None:
+        """A whole run was made with what was found mended."""
+        assert self.case is not None
+        self.cured, self.fixed = whole, compared(self.case.record, whole)
 
     def _put(self, old: Finding, new: Finding) -> None:
         self.findings[self.findings.index(old)] = new

@@ -222,7 +222,10 @@ ABOUT = {
             "Validation never gets better than at the beginning, and the whole run with inputs shuffled against their"
             " targets goes the same."
         ),
-        mark("A task that is hard, or a run that is too short: with its rate tuned it would begin to learn."),
+        mark(
+            "A task that is hard, or a run that is too short: with its rate tuned it would begin to learn. So few samples "
+            "that all of them are known by heart."
+        ),
         mark("Look at some pairs of input and target just before the loss."),
     ),
     "UNDERFITTING": About(

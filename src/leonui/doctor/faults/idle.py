@@ -16,7 +16,7 @@ def look(record: Record) -> Check | None:
     end = record.last("end")
     if not record.rows or "unused" not in end or end.get("reason") != "done":
         return None
-    stepped = {row.get("optimizer", 0) for row in record.rows}
+    stepped = {row.get("optimizer", 0) for row in record.rows}.union(end.get("aside", ()))
     never = [made for made in record.named("optimizer") if made["optimizer"] not in stepped]
     made = max(never, key=lambda made: made["parameters"], default={})
     evidence = {"unused": end["unused"], "backwards": end["backwards"], "name": made.get("name", "")}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from leonui.doctor.fault import About, Fault, found, split
-from leonui.finding import Check
+from leonui.doctor.first import finite
+from leonui.finding import Check, Finding
 from leonui.record import Record
 from leonui.words import mark
 
@@ -32,6 +35,11 @@ FIX = {
     ),
 }
 
+FOLLOWS = mark(
+    "that numbers are not finite from step {step} on ({operation} made the first) follows from what was found: with it "
+    "mended, every loss and every gradient norm is finite"
+)
+
 
 def look(record: Record) -> Check | None:
     """What the post-mortem saw; None where there was none, or it saw nothing."""
@@ -45,6 +53,16 @@ def look(record: Record) -> Check | None:
     words = TOLD[seen["when"] if seen["module"] or seen["when"] == "input" else f"{seen['when']} alone"]
     finding = found(FAULT.code, words, evidence, FIX[seen["when"]], split(seen["place"]))
     return Check("FINITE", words, evidence, finding)
+
+
+def consequence(finding: Finding, cured: Record | None) -> dict[str, Any] | None:
+    """What is said of it where it is none of its own: with what was found mended, no number of the run was odd.
+
+    What comes in with the data comes in there, too, and is told whatever becomes of it.
+    """
+    if cured is None or not cured.steps or not finite(cured).ok or finding.message == TOLD["input"]:
+        return None
+    return {"template": FOLLOWS, "evidence": finding.evidence}
 
 
 FAULT = Fault(

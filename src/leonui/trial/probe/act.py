@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from leonui.trial.intervention import Intervention, LearningRate, Swap
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.compiled import eager, uncompiled
+from leonui.trial.probe.crew import rate_now
 from leonui.trial.probe.tensors import dealt, gradients, is_sharded, total_norm, weights, whole
 from leonui.trial.probe.treat import Treatment
 
@@ -65,7 +66,7 @@ class Act:
             args, kwargs = tuple(filter(None, [_closure(args, kwargs)])), {}
         if self.leg.clip:
             args, kwargs = self._clipped(optimizer, args, kwargs)
-        found = [group["lr"] for group in optimizer.param_groups]
+        found = [group.get("lr") for group in optimizer.param_groups]
         decays = [group.get("weight_decay") for group in optimizer.param_groups]
         if self.leg.treat.decay is not None:
             for group in optimizer.param_groups:
@@ -86,7 +87,7 @@ class Act:
 
     @eager
     def _rates(self, lr: LearningRate, optimizer: Optimizer, t: int) -> list[float]:
-        now = [float(group["lr"]) for group in optimizer.param_groups]
+        now = [*map(rate_now, optimizer.param_groups)]
         groups = zip(optimizer.param_groups, self._bases(optimizer), strict=True)
         base = [self._base.setdefault(id(group), rate) for group, rate in groups]
         return effective(lr, now, base, t)
@@ -223,7 +224,7 @@ def evaluate(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 @eager
 def _put(optimizer: Optimizer, rates: list[float]) -> None:
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        if isinstance(group["lr"], torch.Tensor):
+        if isinstance(group.get("lr"), torch.Tensor):
             group["lr"] = torch.full_like(group["lr"], rate)
         else:
             group["lr"] = rate

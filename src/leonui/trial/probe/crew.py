@@ -14,7 +14,18 @@ from leonui.trial.probe.tensors import weights
 
 def peak_rate(group: dict[str, Any]) -> float:
     """The rate a group was given: torch's schedulers note it as ``max_lr`` or ``initial_lr`` and change ``lr``."""
-    return float(group.get("max_lr") or group.get("initial_lr") or group["lr"])
+    return float(group.get("max_lr") or group.get("initial_lr") or rate_now(group))
+
+
+def rate_now(group: dict[str, Any]) -> float:
+    """The rate of a group as it is now; 0 where it has none, as Adafactor where it makes its own."""
+    return float(group.get("lr") or 0.0)
+
+
+def lets_step(optimizer: Optimizer) -> bool:
+    """Whether an optimizer has no rate and holds another one: then that one makes the steps, as in many a Lookahead."""
+    without = "lr" not in optimizer.param_groups[0]
+    return without and any(isinstance(held, Optimizer) for held in vars(optimizer).values())
 
 
 def described(optimizer: Optimizer) -> dict[str, Any]:
@@ -39,6 +50,8 @@ class Crew:
         self._known: list[weakref.ref[Optimizer]] = []
         self._indices: dict[int, int] = {}
         self._made: list[list[float]] = []  # the rates that each optimizer was made with
+        self._stepped: set[int] = set()
+        self._aside: set[int] = set()
 
     def add(self, optimizer: Optimizer) -> int:
         """Take in an optimizer; returns its number."""
@@ -53,6 +66,26 @@ class Crew:
         """Its number; -1 if it is not known."""
         return self._indices.get(id(optimizer), -1)
 
+    def steps(self, optimizer: Optimizer) -> None:
+        """It is about to step: what has the same groups is only another handle on it, as SAM's two points are."""
+        if (index := self.index(optimizer)) in self._stepped:
+            return
+        self._stepped.add(index)
+        ours = {id(group) for group in optimizer.param_groups}
+        for other in self.alive:
+            if other is not optimizer and not ours.isdisjoint(map(id, other.param_groups)):
+                self.set_aside(other)
+
+    def set_aside(self, optimizer: Optimizer) -> None:
+        """It steps inside of another one, or lets another one step: it is none of its own."""
+        if (index := self.index(optimizer)) >= 0:
+            self._aside.add(index)
+
+    @property
+    def aside(self) -> list[int]:
+        """The numbers of those that are none of their own."""
+        return sorted(self._aside - self._stepped)
+
     def base(self, optimizer: Optimizer) -> list[float]:
         """The base rate of each group; that which it was made with where a script's own schedule begins at 0.
 
@@ -65,7 +98,7 @@ class Crew:
         return rates if any(rates) else [1.0] * len(rates)
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(set(self._indices.values()) - (self._aside - self._stepped))
 
     @property
     def alive(self) -> list[Optimizer]:

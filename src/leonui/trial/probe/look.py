@@ -17,6 +17,7 @@ from leonui.trial.plan import Plan
 from leonui.trial.probe.anatomy import Anatomy
 from leonui.trial.probe.culprit import Culprit
 from leonui.trial.probe.flow import Flow
+from leonui.trial.probe.merged import Merged
 from leonui.trial.probe.mixing import Mixing
 from leonui.trial.probe.pairs import Pairs
 from leonui.trial.probe.slope import Slope
@@ -28,7 +29,7 @@ class Look:
 
     def __init__(self) -> None:
         self.units, self.flow, self.pairs, self.culprit, self.mixing = Units(), Flow(), Pairs(), Culprit(), Mixing()
-        self.slope, self._folder = Slope(), ""
+        self.merged, self.slope, self._folder = Merged(), Slope(), ""
         self._mode: _Seen | None = None
         self._call = nn.Module.__call__
         self._where: list[str] = []
@@ -57,7 +58,7 @@ class Look:
         """For the record; nothing where nobody asked."""
         if not self._looked:
             return {}
-        parts = ("units", "flow", "pairs", "culprit", "mixing", "slope")
+        parts = ("units", "flow", "pairs", "culprit", "mixing", "merged", "slope")
         return {"look": {name: getattr(self, name).summary() for name in parts}}
 
     def backward(self, loss: torch.Tensor) -> None:
@@ -84,6 +85,7 @@ class Look:
             if torch.is_grad_enabled():
                 self.units.see(name, where, value)
                 self.pairs.see(name, given, value)
+                self.merged.see(name, where, given, value, self.pairs.samples)
         finally:
             self._busy = False
 

@@ -61,6 +61,7 @@ class Moved:
             "still": [],
             "zero": [],
             "alike": [],
+            "flat": [],
             "frozen": [],
         }
         for name, p in every:
@@ -73,7 +74,8 @@ class Moved:
     def _kinds(self, p: torch.Tensor, held: bool, same: bool) -> Iterable[str]:
         """unheld: reached by gradients and in no optimizer; unreached: never; still, zero: bit for bit as it was,
 
-        with gradients that were not zero, or were; alike: all rows of a matrix that has moved are equal.
+        with gradients that were not zero, or were; alike: all rows of a matrix that has moved are equal; flat: of one
+        that could not move.
         """
         reached, nonzero = p in self._reached, p in self._nonzero
         if not p.requires_grad:
@@ -85,12 +87,18 @@ class Moved:
             yield "unreached"
         elif same:
             yield "still" if nonzero else "zero"
-        elif p.ndim == 2 and len(p) > 1 and bool((p[1:] == p[:1]).all()):
+            if not nonzero and _alike(p):
+                yield "flat"
+        elif p.ndim == 2 and _alike(p):
             yield "alike"
 
     def _sums(self) -> list[tuple[float, float]]:
         with torch.no_grad():
             return [_sums(parameter.detach()) for _, parameter in self._anatomy.named()]
+
+
+def _alike(p: torch.Tensor) -> bool:
+    return p.ndim > 1 and len(p) > 1 and bool((p[1:] == p[:1]).all())
 
 
 def _sums(value: torch.Tensor) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from leonui.trial.probe.act import Act, acting, evaluate, keep_weights, put_weig
 from leonui.trial.probe.aside import Aside
 from leonui.trial.probe.compiled import uncompiled
 from leonui.trial.probe.course import NOTHING, Course
-from leonui.trial.probe.crew import Crew, described
+from leonui.trial.probe.crew import Crew, described, lets_step, rate_now
 from leonui.trial.probe.curvature import measured
 from leonui.trial.probe.glide import Glide
 from leonui.trial.probe.guard import StopTraining, guarded
@@ -138,7 +138,10 @@ class Probe:
         self, optimizer: Optimizer, walk: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The one place where an optimizer steps, or where it is kept from it."""
-        if self.asleep or self._inside or self._elsewhere():
+        if self.asleep or self._elsewhere():
+            return walk(optimizer, *args, **kwargs)
+        if self._inside or lets_step(optimizer):
+            self.crew.set_aside(optimizer)
             return walk(optimizer, *args, **kwargs)
         self.walked += 1
         row, outside = self._before(optimizer), len(self._lost)
@@ -197,6 +200,7 @@ class Probe:
         if (index := self.crew.index(optimizer)) < 0:
             self.constructed(optimizer, "")
             index = self.crew.index(optimizer)
+        self.crew.steps(optimizer)
         if self.course.overrun(index):
             self._leave()
         self.course.step(index)
@@ -218,7 +222,7 @@ class Probe:
 
     def _write(self, optimizer: Optimizer, row: dict[str, Any], outside: int) -> None:
         row |= {"phase": "left out"} if self.act.left_out else {}
-        row["lr"] = self.act.rates or [float(group["lr"]) for group in optimizer.param_groups]
+        row["lr"] = self.act.rates or [*map(rate_now, optimizer.param_groups)]
         if losses := self._lost[: outside + 1]:  # of the many that a closure computes inside a step, the first
             row["loss"] = sum(losses) / len(losses) if len(losses) > 1 else losses[0]
             row["micro"] = self.micro = len(losses)
@@ -307,6 +311,7 @@ class Probe:
             "steps": self.course.tick,
             "backwards": self.backwards,
             "unused": len(self._lost),
+            "aside": self.crew.aside,
             "seconds": self.meter.clock.elapsed,
             "probe_seconds": self.meter.clock.spent,
             **(self.meter.summary() | self.glide.summary()),

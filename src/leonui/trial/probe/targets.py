@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from weakref import ref
@@ -114,19 +115,24 @@ class Trained:
 
 
 class HeldOut:
-    """What the best constant prediction would lose on held-out data, by the place where its loss is computed."""
+    """What the best constant prediction would lose on held-out data, by the place where its loss is computed.
+
+    Of a place where several loss functions are called nothing is said: what is known of its passes is their mean.
+    """
 
     def __init__(self) -> None:
-        self._sites: dict[str, Targets] = {}
-        self._calls: dict[str, int] = {}
+        self._sites: dict[tuple[str, str], Targets] = {}
+        self._calls: dict[tuple[str, str], int] = {}
 
     def see(self, site: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], value: torch.Tensor) -> None:
         """A loss function was called under no_grad at ``site``; the first calls tell what there is to tell."""
-        calls = self._calls[site] = self._calls.get(site, 0) + 1
-        if calls <= CALLS and (site in self._sites or len(self._sites) < SITES):
-            self._sites.setdefault(site, Targets()).see(name, args, kwargs, value)
+        calls = self._calls[site, name] = self._calls.get((site, name), 0) + 1
+        if calls <= CALLS and ((site, name) in self._sites or len(self._sites) < SITES):
+            self._sites.setdefault((site, name), Targets()).see(name, args, kwargs, value)
 
     def summary(self) -> dict[str, Any]:
         """For the record: the places whose constant is known."""
-        known = {site: targets.loss() for site, targets in self._sites.items() if targets.name}
+        losses = Counter(site for site, _ in self._calls)
+        alone = {site: targets for (site, _), targets in self._sites.items() if losses[site] == 1}
+        known = {site: targets.loss() for site, targets in alone.items() if targets.name}
         return {"held_out": {site: loss for site, loss in known.items() if math.isfinite(loss)}} if known else {}
