@@ -668,6 +668,40 @@ def test_clearing_gradients_is_what_the_script_forgot(tmp_path):
     assert not any(row.get("stale") for row in record.rows)
 
 
+def test_gradients_that_are_cleared_too_early_are_kept(tmp_path):
+    def script(w, early):
+        optimizer = torch.optim.SGD([w], lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            quadratic(w).backward()
+            if early:
+                optimizer.zero_grad()
+            optimizer.step()
+
+    ours, theirs = parameter(1.0), parameter(1.0)
+    record = run(tmp_path, (treated("kept gradients"),), lambda: script(ours, early=True))
+    script(theirs, early=False)
+    assert record.rows[0].get("emptied")  # what the first step finds was cleared before anybody knew of a step
+    assert not any(row.get("emptied") or row.get("stale") for row in record.rows[1:])
+    assert ours.item() == pytest.approx(theirs.item() / 0.9)
+
+
+def test_a_step_without_a_gradient_of_its_own_is_left_out(tmp_path):
+    def script(w, times):
+        optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+        for _ in range(4):
+            optimizer.zero_grad()
+            quadratic(w).backward()
+            for _ in range(times):
+                optimizer.step()
+
+    ours, theirs = parameter(1.0), parameter(1.0)
+    record = run(tmp_path, (treated("one step a pass"),), lambda: script(ours, times=3))
+    script(theirs, times=1)
+    assert torch.equal(ours, theirs)
+    assert [row.get("phase", "train") for row in record.rows] == ["train", "left out", "left out"] * 4
+
+
 def test_an_order_that_cannot_be_carried_out_fails(tmp_path):
     w = parameter(1.0)
     leg = Intervention(optimizer=Swap("no-such"))

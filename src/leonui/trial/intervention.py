@@ -13,7 +13,7 @@ ANCHORS = ("script", "base", "absolute")
 TREATMENTS = (
     "standardised inputs", "shuffled inputs", "training mode", "eval mode", "raw loss", "averaged gradients",
     "fresh weights", "no dropout", "no clipping", "cleared gradients", "levelled layers", "aligned shapes",
-    "batch statistics", "all parameters", "one batch",
+    "batch statistics", "all parameters", "one batch", "kept gradients", "one step a pass",
 )  # fmt: skip
 
 

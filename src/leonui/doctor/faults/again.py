@@ -5,6 +5,7 @@ from __future__ import annotations
 from leonui.doctor.fault import About, Fault, found, place
 from leonui.finding import Check
 from leonui.record import Record
+from leonui.trial.intervention import treated
 from leonui.words import mark
 
 SHARE = 0.3  # of all steps: a loop that steps twice makes half of them again
@@ -35,5 +36,6 @@ FAULT = Fault(
         mark("Remove one of the two calls; a training framework may already make one."),
     ),
     look,
+    treated("one step a pass"),
     fixes=("optimizer.step()  # once",),
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from leonui.doctor.fault import About, Fault, found, place
-from leonui.finding import Check
+from leonui.finding import Check, Finding
 from leonui.record import Record
+from leonui.trial.intervention import Intervention, clip, treated
 from leonui.words import mark
 
 SHARE = 0.5
@@ -12,12 +13,12 @@ SHARE = 0.5
 
 def look(record: Record) -> Check | None:
     """Whether gradients are clipped between backward and step, and unscaled."""
-    clip = record.last("clip")
+    seen = record.last("clip")
     rows = [row for row in record.rows if row.get("phase", "train") == "train"]
-    if not clip or not rows:
+    if not seen or not rows:
         return None
     late, scaled = (sum(bool(row.get(key)) for row in rows) for key in ("clip_late", "clip_scaled"))
-    evidence = {"most": clip["most"], "late": late, "scaled": scaled, "steps": len(rows)}
+    evidence = {"most": seen["most"], "late": late, "scaled": scaled, "steps": len(rows)}
     said = mark("gradients are clipped at {most:.3g} between backward and step")
     if late > SHARE * len(rows):
         words = mark(
@@ -30,6 +31,11 @@ def look(record: Record) -> Check | None:
         fix = mark("call scaler.unscale_(optimizer) before clipping")
         return Check("CLIPPED", said, evidence, found(FAULT.code, words, evidence, fix, place(record, "clip")))
     return Check("CLIPPED", said, evidence)
+
+
+def _clipped(finding: Finding) -> Intervention:
+    """The limit that the script has, where it belongs."""
+    return treated("no clipping") & clip(finding.evidence["most"])
 
 
 FAULT = Fault(
@@ -45,6 +51,7 @@ FAULT = Fault(
         ("https://pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping",),
     ),
     look,
+    _clipped,
     fixes=(
         "loss.backward()",
         "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)",

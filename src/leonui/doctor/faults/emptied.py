@@ -5,6 +5,7 @@ from __future__ import annotations
 from leonui.doctor.fault import About, Fault, found, place
 from leonui.finding import Check
 from leonui.record import Record
+from leonui.trial.intervention import treated
 from leonui.words import mark
 
 SHARE = 0.5
@@ -35,6 +36,7 @@ FAULT = Fault(
         mark("Move optimizer.zero_grad() to before backward(), or to after step()."),
     ),
     look,
+    treated("kept gradients"),
     fixes=(
         "optimizer.zero_grad()",
         "loss.backward()",

@@ -7,6 +7,8 @@ from typing import Any
 from leonui.doctor.fault import About, Fault, found, place
 from leonui.finding import Check, Finding
 from leonui.record import Record
+from leonui.schedule import cosine
+from leonui.trial.intervention import Intervention, LearningRate
 from leonui.words import mark
 
 RISES = 1.5  # by what factor the rate may be above its lowest again
@@ -50,9 +52,16 @@ def _rises(record: Record, made: dict[str, Any]) -> Finding | None:
     if low < 2 or max(rates[low:]) <= RISES * max(rates[low], 0.01 * max(rates)) or rates[-1] <= rates[low]:
         return None
     evidence = {"name": made["name"], "step": record.rows[low]["step"], "low": rates[low], "high": max(rates[low:])}
+    evidence["steps"] = record.steps
     words = mark("{name} goes up again: the rate is lowest at step {step} ({low:.2g}) and then rises to {high:.2g}")
     fix = mark("set T_max to the number of times that scheduler.step() is called in the whole run")
     return found(FAULT.code, words, evidence, fix, place(record, "scheduler"))
+
+
+def _once(finding: Finding) -> Intervention:
+    """One that goes up again: the same cosine over the whole run. What was never stepped nobody knows."""
+    steps = finding.evidence["steps"]
+    return Intervention(lr=LearningRate(cosine(steps), "base")) if "low" in finding.evidence else Intervention()
 
 
 FAULT = Fault(
@@ -74,5 +83,6 @@ FAULT = Fault(
         ("https://github.com/huggingface/accelerate/issues/963",),
     ),
     look,
+    _once,
     fixes=("scheduler.step()",),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -82,7 +83,7 @@ class Act:
             if self.leg.treat.decay is not None:
                 for group, decay in zip(optimizer.param_groups, decays, strict=True):
                     group["weight_decay"] = decay
-            if self.treats("cleared gradients"):
+            if self.treats("cleared gradients") or self.treats("kept gradients"):
                 optimizer.zero_grad()
 
     @eager
@@ -192,10 +193,17 @@ def put_weights(optimizers: list[Optimizer], path: str) -> None:
 def keep_weights(optimizers: list[Optimizer], path: str) -> None:
     """Leave the weights of all optimizers in a file, whole; where each rank has parts of them, all come and one writes.
 
-    Ranks that all have the same need not wait for the first.
+    Ranks that all have the same need not wait for the first. What goes wrong is told, and ends nothing: a full disk, or
+    a rank that is gone where all must come.
     """
-    if not (is_first() or any(map(is_sharded, optimizers))):
-        return
+    try:
+        if is_first() or any(map(is_sharded, optimizers)):
+            _keep(optimizers, path)
+    except Exception as error:
+        print(f"leonui: the last weights were not kept: {error}", file=sys.stderr)
+
+
+def _keep(optimizers: list[Optimizer], path: str) -> None:
     all_of_them = [[whole(p.detach()).cpu() for p in weights(optimizer)] for optimizer in optimizers]
     if is_first():
         part = Path(f"{path}.part")

@@ -299,10 +299,7 @@ class Probe:
         self.ledger.event("end", **self.said(self.reason))
         self.asleep = True
         if self.plan.keep and self.course.tick:
-            try:  # a full disk, or a rank that is gone where all must come, ends the trial all the same
-                keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
-            except Exception as error:
-                print(f"leonui: the last weights were not kept: {error}", file=sys.stderr)
+            keep_weights(self.crew.alive, str(Path(self.plan.folder) / "weights.pt"))
 
     def said(self, reason: str) -> dict[str, Any]:
         """What is known at the end, or until now."""

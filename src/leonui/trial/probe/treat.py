@@ -77,7 +77,7 @@ class Treatment:
 
     def step(self, optimizer: torch.optim.Optimizer, micro: int, t: int) -> bool:
         """Gradients are about to be used that were added up over ``micro`` backward passes; False to leave them."""
-        if self._bounds and not self._bounds.keeps(t):
+        if (self._bounds and not self._bounds.keeps(t)) or ("one step a pass" in self.names and not micro):
             return False
         if "averaged gradients" in self.names and micro > 1:
             grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
