@@ -16,10 +16,11 @@ from leonui.finder import Rung, Search, told
 from leonui.finder import estimate as estimating
 from leonui.finder.bracket import ANYWHERE, breaking, span
 from leonui.finder.estimate import estimate
-from leonui.finder.horizon import DISTANCE, FIELD, MANY_EPOCHS, REPEATS, SIGNS, Law, judging, law
+from leonui.finder.horizon import AGENT, DISTANCE, FIELD, MANY_EPOCHS, REPEATS, SIGNS, Law, judging, law
 from leonui.finder.search import DRY_STEPS, FIRST, LAST, LONGEST, SHORTEST, START, lengths, overhead
 from leonui.finder.status import STATUSES, cliff, flat, learned, status, surely_lower
-from leonui.rate import Job
+from leonui.rate import Job, Wishes
+from leonui.rate.notes import remarks
 from leonui.record import Record, Writer
 from leonui.schedule import Schedule, constant, cosine, linear
 from leonui.trial.intervention import Intervention
@@ -684,6 +685,22 @@ BROKE = rung_of((), (), ())
 def test_the_status(expected, start, rungs, epochs):
     assert status(start, rungs, epochs) == expected
     assert expected in STATUSES
+
+
+@pytest.mark.parametrize(
+    ("agent", "site", "metric", "expected"),
+    [
+        (True, None, None, True),
+        (True, None, r"return (\S+)", False),
+        (True, "train.py:9", None, False),
+        (False, None, None, False),
+    ],
+)
+def test_an_agent_is_asked_for_what_it_prints(agent, site, metric, expected, tmp_path):
+    job = Job(Program("script", "train.py"), tmp_path, Wishes(metric=metric))
+    job.walk = Record([], [*epochs(1.0, site).events, {"event": "trailhead", "agent": agent}])
+    job.searches = [Search(None, None, Recipe(100))]
+    assert any(note["template"] == AGENT for note in remarks(job)) is expected
 
 
 @pytest.mark.parametrize(

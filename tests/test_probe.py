@@ -235,6 +235,14 @@ def test_events_tell_where_and_with_what(shelf, tmp_path):
     assert end["seconds"] > end["probe_seconds"] > 0
 
 
+def test_an_agent_is_known_by_its_worlds(tmp_path):
+    import gymnasium  # noqa: F401
+
+    with leonui.watch(tmp_path):
+        train(torch.optim.SGD([w := parameter(1.0)], lr=0.1), lambda: quadratic(w), 1)
+    assert Record.read(tmp_path).acts
+
+
 def test_an_exception_is_told_with_its_place(tmp_path):
     with pytest.raises(ZeroDivisionError), leonui.watch(tmp_path):
         train(torch.optim.SGD([w := parameter(1.0)], lr=0.1), lambda: quadratic(w), 1)

@@ -79,6 +79,11 @@ class Record:
         return [(event["step"], number(event["loss"])) for event in self.named("validation") if event["site"] == site]
 
     @property
+    def acts(self) -> bool:
+        """Whether an agent learns here without a validation: its loss does not say how well it acts."""
+        return bool(self.last("trailhead").get("agent")) and self.validation_site is None
+
+    @property
     def epochs(self) -> float:
         """How often each sample was trained on; NaN where nobody counted."""
         end = self.last("end")

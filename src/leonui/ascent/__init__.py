@@ -15,7 +15,7 @@ from leonui.doctor.ending import too_short, trouble
 from leonui.doctor.first import first_checks
 from leonui.finder import Search, told
 from leonui.finder.guide import Guide
-from leonui.finder.horizon import judging, law
+from leonui.finder.horizon import AGENT, judging, law
 from leonui.finding import Check, Finding
 from leonui.machine import machine
 from leonui.record import Record
@@ -124,6 +124,8 @@ class Climb:
             )
         if self.baseline.returncode:
             self._note(mark("the script ended with exit code {code}"), code=self.baseline.returncode)
+        if record.acts and not self.wishes.metric:
+            self._note(AGENT)
         if len(record.named("optimizer")) > 1:
             words = mark(
                 "{count} optimizers train here: all their rates are scaled together, and losses are their mean"

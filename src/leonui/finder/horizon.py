@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from leonui.record import Record
 from leonui.trial.judge import Judge
+from leonui.words import mark
 
 REPEATS = 2.0  # epochs: beyond, validation is looked at, too
 MANY_EPOCHS = (
@@ -31,6 +32,11 @@ FIELD = Law(0.45)
 SIGNS = Law(0.65)  # updates by sign do not shrink as gradients become noise: only the rate makes them small
 DISTANCE = Law(1.1, 0.15)
 BY_SIGN = ("lion", "sign")  # in the name of an optimizer
+
+AGENT = mark(
+    "an agent learns here, and its loss does not say how well it acts: name what the script prints, as in "
+    "--metric 'return=(.+)' --goal max"
+)
 
 
 def judging(walk: Record, metric: str | None, goal: str, start: str) -> Judge:

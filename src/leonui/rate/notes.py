@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from leonui.finder.horizon import AGENT
 from leonui.words import mark
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def _remarks(job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
             VALIDATED if validated else STATUSES[job.status],
             {} if math.isnan(job.walk.epochs) else {"epochs": job.walk.epochs},
         )
+    if job.walk.acts and not job.wishes.metric:
+        yield AGENT, {}
     count = len(job.walk.named("optimizer"))
     if count > 1:
         words = mark("{count} optimizers train here: the rates of all are scaled together, by one factor")

@@ -214,7 +214,8 @@ class Probe:
         self.act = acting(self.course.leg, self.crew.base, self.meter.exam.anatomy)
         self.meter.clock.start()
         now = {"threads": torch.get_num_threads(), "lr": self.crew.base(optimizer), "pid": os.getpid(), "by": caller(4)}
-        self.ledger.event("trailhead", place=own_place(4), unforkable=Snapshot.unforkable(), **now)
+        now |= {"unforkable": Snapshot.unforkable(), "agent": "gymnasium" in sys.modules}
+        self.ledger.event("trailhead", place=own_place(4), **now)
         self._put_weights()
         if self.plan.hold:
             self.crew.prepare()
