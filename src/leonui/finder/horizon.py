@@ -13,9 +13,7 @@ from leonui.trial.judge import Judge
 from leonui.words import mark
 
 REPEATS = 2.0  # epochs: beyond, validation is looked at, too
-MANY_EPOCHS = (
-    10.0  # beyond, validation alone counts; where there is none, no short training can see what overfits least
-)
+MANY_EPOCHS = 10.0  # beyond, validation alone counts; where there is none, nothing tells what overfits least
 
 
 @dataclass(frozen=True)
