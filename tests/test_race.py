@@ -132,6 +132,8 @@ BROKE = [1.0, INF, 1.0, 1.0, 1.0]
         ({OWN: POOR, "lion": GOOD, "adamw": SAME}, "indistinguishable", "lion", ["lion", "adamw"]),
         ({OWN: POOR[:1], "lion": GOOD[:1]}, "one_seed", "lion", []),
         ({OWN: POOR, "lion": BROKE}, "indistinguishable", OWN, [OWN, "lion"]),
+        ({OWN: POOR[:2], "lion": GOOD[:2], "adamw": [INF] * 2}, "indistinguishable", "lion", ["lion", OWN]),
+        ({OWN: [INF] * 2, "lion": GOOD[:2]}, "winner", "lion", ["lion"]),
         ({OWN: [INF] * 5, "lion": [INF] * 5}, "none", None, []),
         ({OWN: [INF] * 6, "lion": [1.0, 1.1, 1.0, 1.1, 1.0, 1.1]}, "winner", "lion", ["lion"]),
         ({OWN: [], "lion": []}, "none", None, []),

@@ -99,7 +99,8 @@ def standings(journal: Record, plan: Plan) -> dict[str, Any]:
     best = ordered[0] if seeds and math.isfinite(statistics.fmean(ends[ordered[0]])) else None
     against = compared(ends, ordered) if best else {}
     target = statistics.median(ends[plan.reference]) if seeds and plan.reference in ends else math.inf
-    tied = [name for name in ordered if name == best or (name in against and against[name][1] > LEVEL)]
+    alive = [name for name in ordered if any(map(math.isfinite, ends[name]))]  # who always breaks ties with nobody
+    tied = [name for name in alive if name == best or (name in against and against[name][1] > LEVEL)]
     rows = {name: _entrant(name, ends[name], tuned[name], against.get(name)) for name in ordered}
     for name, row in rows.items():
         spent = tuned[name]["spent"] if plan.track == "auto" else 0
