@@ -592,9 +592,9 @@ def test_the_law_matters(law, sees):
 # horizon: what judges a short training, and how the best rate falls
 
 
-def epochs(count: float, site: str | None = "train.py:9") -> Record:
-    seen_at = [{"event": "validation", "site": site, "step": 0, "loss": 2.0, "batches": 3}] if site else []
-    return Record([], [*seen_at, {"event": "end", "samples": round(100 * count), "distinct": 100}])
+def epochs(count: float, site: str | None = "train.py:9", passes: int = 1, seconds: float = 1.0) -> Record:
+    seen_at = [{"event": "validation", "site": site, "step": 0, "loss": 2.0, "batches": 3}] * passes if site else []
+    return Record([], [*seen_at, {"event": "end", "samples": round(100 * count), "distinct": 100, "seconds": seconds}])
 
 
 @pytest.mark.parametrize(
@@ -605,6 +605,8 @@ def epochs(count: float, site: str | None = "train.py:9") -> Record:
         (epochs(MANY_EPOCHS), None, "fork", "train.py:9", "training"),
         (epochs(MANY_EPOCHS + 0.5), None, "fork", "train.py:9", "validation"),
         (epochs(MANY_EPOCHS + 0.5), None, "rerun", "train.py:9", "validation"),
+        (epochs(MANY_EPOCHS + 0.5, passes=3, seconds=11.0), None, "fork", None, "training"),  # too long to wait for
+        (epochs(MANY_EPOCHS + 0.5, passes=4, seconds=11.0), None, "fork", "train.py:9", "validation"),
         (epochs(MANY_EPOCHS + 0.5), None, "rewind", None, "training"),  # it cannot go on to a validation
         (epochs(MANY_EPOCHS + 0.5), r"acc (\S+)", "fork", None, "training"),
         (epochs(MANY_EPOCHS + 0.5, None), None, "fork", None, "training"),

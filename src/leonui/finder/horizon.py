@@ -13,6 +13,7 @@ from leonui.trial.judge import Judge
 from leonui.words import mark
 
 REPEATS = 2.0  # epochs: beyond, validation is looked at, too
+OFTEN, SOON = 4, 10.0  # passes of validation on the way, else the seconds in which a walk is through
 MANY_EPOCHS = 10.0  # beyond, validation alone counts; where there is none, nothing tells what overfits least
 
 
@@ -40,9 +41,10 @@ AGENT = mark(
 def judging(walk: Record, metric: str | None, goal: str, start: str) -> Judge:
     """By what short trainings are judged, by how the whole run goes; ``start``: how they begin.
 
-    A process that rewinds cannot go on to a validation.
+    A process that rewinds cannot go on to a validation, and one that comes late in a long run is waited for too long.
     """
-    looks = walk.epochs > REPEATS and not metric and start != "rewind"
+    near = len(walk.validations(walk.validation_site)) >= OFTEN or float(walk.last("end").get("seconds", 0)) < SOON
+    looks = walk.epochs > REPEATS and near and not metric and start != "rewind"
     site = walk.validation_site if looks else None
     return Judge(metric, goal, site, "validation" if site and walk.epochs > MANY_EPOCHS else "training")
 
