@@ -223,8 +223,8 @@ ABOUT = {
             " targets goes the same."
         ),
         mark(
-            "A task that is hard, or a run that is too short: with its rate tuned it would begin to learn. So few samples "
-            "that all of them are known by heart."
+            "A task that is hard, or a run that is too short: with its rate tuned it would begin to learn. So few "
+            "samples that all of them are known by heart."
         ),
         mark("Look at some pairs of input and target just before the loss."),
     ),
