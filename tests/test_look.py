@@ -192,6 +192,16 @@ def test_batch_statistics_are_those_of_the_batch_and_are_not_kept():
     assert treatment.mode("batch_norm", given) == given
 
 
+def test_a_network_that_is_shared_out_is_treated_whichever_way_it_is_called(monkeypatch):
+    monkeypatch.setattr(nn.Module, "__call__", nn.Module.__call__)  # put back afterwards
+    shared, anatomy = nn.DataParallel(nn.Linear(5, 2)), Anatomy()
+    anatomy.find()
+    Treatment(Treat(("standardised inputs",)), anatomy)
+    told = shared(100 * X + 7)
+    assert torch.equal(shared.module(100 * X + 7), told)
+    assert torch.allclose(told, nn.Linear.forward(shared.module, (X - X.mean(0)) / X.std(0, unbiased=False)), atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("inputs", "targets", "keeps"),
     [(2.0, 3.0, True), (20.0, 3.0, False), (2.0, 30.0, False), (math.nan, 3.0, False), (2.0, math.inf, False)],

@@ -25,7 +25,7 @@ def line(text: str) -> int:
 
 
 UNPROVED = {"LEAKAGE", "BATCH-MIXING", "NON-FINITE", "COLLAPSED"}  # nothing to replay: these are facts
-ADAM = "torch.optim.Adam("
+ADAM = "torch.optim.Adam(model.parameters()"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,25 @@ def test_faults_that_hide_each_other_are_mended_in_order(tmp_path, monkeypatch):
     assert second is not None
     assert (first.change, second.change) == ("cleared gradients", "cleared gradients, raw loss")
     assert second.control == first.changed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "codes", "mended"),
+    [
+        ("stale and high", ["STALE-GRADIENT", "LR-HIGH"], "cleared gradients"),
+        ("softmax and low", ["SOFTMAX-TWICE", "LR-LOW"], "raw loss"),
+    ],
+)
+def test_a_rate_is_proved_with_what_hides_it_mended(fault, codes, mended, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEONUI_RUNS", str(tmp_path))
+    found = leonui.diagnose([str(SCRIPT), fault]).findings
+    assert [finding.code for finding in found] == codes
+    assert found[1].verdict == "caused by"
+    assert found[1].proof is not None
+    rate, others = found[1].proof.change.split(", ")
+    assert rate.startswith("lr x ")
+    assert others == mended
 
 
 @pytest.mark.slow

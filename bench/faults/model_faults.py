@@ -1,4 +1,4 @@
-"""Faults of the model: its first weights, dead and saturated units, samples that are mixed, BatchNorm."""
+"""Faults of the model: its first weights, dead and saturated units, samples that are mixed, what normalises."""
 
 from __future__ import annotations
 
@@ -111,7 +111,14 @@ MIXING = [
     ),
 ]
 
+ONE = "nn.Unflatten(1, (64, 1)), nn.LayerNorm(1), nn.Flatten(), "  # each feature less itself
 STATISTICS = [
+    fault(
+        "norm-of-one",
+        "COLLAPSED",
+        swap("nn.Linear(64, 64), nn.ReLU()", f"{ONE}nn.Linear(64, 64), nn.ReLU()"),
+        ["tabular", "regression"],
+    ),
     fault(
         "norm-momentum-tiny",
         "NORM-STATISTICS",

@@ -65,7 +65,7 @@ class Net(nn.Module):
         x = self.last(self.drop(F.relu(self.second(x))))
         if FAULT == "wrong gradient":
             x = Reversed.apply(x)
-        return x.softmax(1) if FAULT in ("softmax", "two faults") else x
+        return x.softmax(1) if FAULT in ("softmax", "two faults", "softmax and low") else x
 
 
 model = Net()
@@ -80,7 +80,7 @@ if FAULT == "large":
         nn.init.normal_(p, std=3.0)
 if FAULT == "dead":
     nn.init.constant_(model.first.bias, -50.0)
-lr = {"high": 3.0, "low": 3e-7, "large": 0.01}.get(FAULT, 3e-3)
+lr = {"high": 3.0, "stale and high": 3.0, "low": 3e-7, "softmax and low": 3e-7, "large": 0.01}.get(FAULT, 3e-3)
 optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=10.0 if FAULT == "decay" else 0.0)
 if FAULT == "bias only":
     optimizer = torch.optim.Adam([model.last.bias], lr=lr)
@@ -116,7 +116,7 @@ for epoch in range(epochs):
     order = torch.arange(len(points)) if FAULT == "sorted" else torch.randperm(len(points))
     for i in range(count):
         chosen = order[i * batch : (i + 1) * batch]
-        if FAULT not in ("stale", "two faults", "accumulates"):
+        if FAULT not in ("stale", "two faults", "stale and high", "accumulates"):
             optimizer.zero_grad()
         for part in chosen.chunk(8) if FAULT == "accumulates" else [chosen]:
             loss = F.cross_entropy(model(points[part]), labels[part])

@@ -22,7 +22,7 @@ class Anatomy:
 
     def __init__(self) -> None:
         self._roots: list[weakref.ref[nn.Module]] = []
-        self.outermost: set[int] = set()  # their identities, while they are there
+        self.outermost: set[int] = set()  # their identities, while they are there; of what shares work out, the inside
         self._differ: list[weakref.ref[nn.Module]] = []  # those that train and differ between the two modes
         self.dropout = 0.0  # the highest share that a layer drops
         self.norms = 0  # layers of batch normalisation
@@ -41,7 +41,7 @@ class Anatomy:
             return False
         self._roots = [weakref.ref(root) for root in roots]
         self.outermost.clear()
-        self.outermost.update(map(id, roots))
+        self.outermost.update(id(_inside(root)) for root in roots)
         self.layers = sum(_unlike(module) for root in roots for module in root.modules())
         drops = [m.p for root in roots for m in root.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
         self.dropout = max(drops, default=0.0)
@@ -78,6 +78,11 @@ def _descendants(cls: type) -> Iterator[type]:
     for child in cls.__subclasses__():
         yield child
         yield from _descendants(child)
+
+
+def _inside(root: nn.Module) -> nn.Module:
+    """The network in one that only shares out its work: scripts validate by either of the two."""
+    return root.module if isinstance(root, nn.parallel.DistributedDataParallel | nn.DataParallel) else root
 
 
 def _trained(root: nn.Module) -> bool:

@@ -24,8 +24,9 @@ def rate_now(group: dict[str, Any]) -> float:
 
 def lets_step(optimizer: Optimizer) -> bool:
     """Whether an optimizer has no rate and holds another one: then that one makes the steps, as in many a Lookahead."""
-    without = "lr" not in optimizer.param_groups[0]
-    return without and any(isinstance(held, Optimizer) for held in vars(optimizer).values())
+    if any("lr" in group for group in optimizer.param_groups):
+        return False
+    return any(isinstance(held, Optimizer) for held in vars(optimizer).values())
 
 
 def described(optimizer: Optimizer) -> dict[str, Any]:
