@@ -125,14 +125,15 @@ that is ten times too low); the visits before, right or wrong, stay in the table
 nothing was changed in from the first to the last of them: their row says what the doctor does with scripts that it
 has not been made on.
 
-Then their wrong visits were read, and five rules mended: weights that began all alike and never move are no dead
+Then their wrong visits were read, and three rules mended: weights that began all alike and never move are no dead
 units; validation that jumps about counts where training surely gains, too; samples that came so often that all are
-known by heart say nothing of their labels; what comes down towards a constant prediction's loss has gained that part
-of the way; inputs are standardised in validation, too, where it is the inside of DistributedDataParallel that
-validates. For these rules the three are no longer unseen. What had gone wrong, some of what had gone right and the
-healthy scripts that come nearest to these rules were visited once more, in that order as far as time went, some
-before the last of these mends: they are kept apart, and no visit in another table was replaced by them. The machine
-was loaded while these visits were made: their seconds say nothing.
+known by heart say nothing of their labels. For these the three workloads are no longer unseen. Two more were mended
+after a review and a visit of a reported workload: what comes down towards a constant prediction's loss has gained that
+part of the way; inputs are standardised in validation, too, where the network inside of DistributedDataParallel
+validates. A part of what had gone wrong, and the healthy scripts that come nearest to these rules, were visited once
+more as far as time went, some before the last of these mends: they are kept apart, and no visit in another table was
+replaced by them. Of the faults that had gone right none was visited again: one that a mend has lost would not show
+here. The machine was loaded while all these visits were made: their seconds say nothing.
 
 The peers and the naive repair were asked of 26 faulty runs so far, and 24 of these are rates that are 3 to 100 times
 too high: what the naive repair is for. Their rows say nothing of other faults.
