@@ -140,11 +140,11 @@ three count as reported now. The unseen ones were written after that, and asked 
 Where samples come again the scripts' validation is on the very samples that the truth is judged by: an advantage there
 that the peers do not have.
 
-What was aimed at: 0.5% lost in the median, 1% in the mean, 4% at p95, nothing above 20% that is not flagged, an interval
-that has the best in 75 to 90%, no more steps than one run. On the unseen tasks only the steps are reached. SGD falls
-short most: where its best rate lies just below what breaks the training (forecast, enlarge, one-page) it comes out three
-to twelve times too low; no rule that was tried (docs/log.md) tells these from tasks whose best rate does fall as the run
-gets longer.
+What was aimed at: 0.5% lost in the median, 1% in the mean, 4% at p95, nothing above 20% that is not flagged, an
+interval that has the best in 75 to 90%, no more steps than one run. On the unseen tasks only the steps are reached.
+SGD falls short most: where its best rate lies just below what breaks the training (forecast, enlarge, one-page) it
+comes out three to twelve times too low; no rule that was tried (docs/log.md) tells these from tasks whose best rate
+does fall as the run gets longer.
 
 """
 
