@@ -25,6 +25,7 @@ from leonui.trial.program import Program
 from leonui.trial.runner import Runner
 from tests.conftest import LEONUI, environment, left_over
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it, and all that it starts
 SCRIPTS = Path(__file__).parent / "hostile"
 SIDE_BY_SIDE = 4  # rows at once: some of them sleep most of the time
 LIMIT = 90.0  # seconds for a row on a busy machine, where it names none
