@@ -18,17 +18,18 @@ def mlp(*widths: int, act: type[nn.Module] = nn.ReLU, dropout: float = 0.0) -> n
     return nn.Sequential(*layers[: -2 if dropout else -1])
 
 
-class Rows(nn.Module):
-    """An LSTM that reads a digit row by row."""
+class Reader(nn.Module):
+    """A recurrent network that reads a series of ``inputs`` numbers at a time: a digit row by row, or one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, cell: type[nn.LSTM | nn.GRU], inputs: int, wide: int, outputs: int) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(8, 32, batch_first=True)
-        self.head = nn.Linear(32, 10)
+        self.inputs = inputs
+        self.cell = cell(inputs, wide, batch_first=True)
+        self.head = nn.Linear(wide, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits after the last row."""
-        out, _ = self.lstm(x.view(-1, 8, 8))
+        """What it says after the last of them."""
+        out, _ = self.cell(x.view(len(x), -1, self.inputs))
         return self.head(out[:, -1])
 
 
@@ -56,19 +57,6 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The picture without what was told."""
         return x - self.layers(x)
-
-
-class Forecaster(nn.Module):
-    """A GRU that reads a series."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gru = nn.GRU(1, 24, batch_first=True)
-        self.head = nn.Linear(24, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The value that comes later."""
-        return self.head(self.gru(x)[0][:, -1])
 
 
 class Enlarger(nn.Module):

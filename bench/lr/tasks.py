@@ -108,7 +108,13 @@ DEVELOP = {
         lambda: nets.mlp(64, 32, 6, 32, 64, act=nn.Tanh),
         mse,
     ),
-    "lstm": Task("LSTM over the rows of digits", 600, linear, functools.partial(data.digits, 32), nets.Rows),
+    "lstm": Task(
+        "LSTM over the rows of digits",
+        600,
+        linear,
+        functools.partial(data.digits, 32),
+        lambda: nets.Reader(nn.LSTM, 8, 32, 10),
+    ),
     "teacher": Task(
         "regression on a random network's outputs",
         900,
@@ -263,7 +269,7 @@ UNSEEN = {
         450,
         cosine,
         functools.cache(data.tides),
-        nets.Forecaster,
+        lambda: nets.Reader(nn.GRU, 1, 24, 1),
         nn.functional.smooth_l1_loss,
     ),
     "enlarge": Task(
