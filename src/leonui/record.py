@@ -74,6 +74,12 @@ class Record:
         sites = [event["site"] for event in self.named("validation")]
         return max(sites, key=lambda site: (sites.count(site), len(sites) - sites[::-1].index(site)), default=None)
 
+    def passes(self, site: str | None) -> list[Row]:
+        """The validation passes at a place, or, as on a node that has files elsewhere, at the record's own."""
+        said = self.named("validation")
+        here = [event for event in said if event["site"] == site]
+        return here or [event for event in said if event["site"] == self.validation_site]
+
     def validations(self, site: str | None) -> list[tuple[int, float]]:
         """Step and loss of each validation pass at a place."""
         return [(event["step"], number(event["loss"])) for event in self.named("validation") if event["site"] == site]

@@ -16,7 +16,7 @@ from leonui.finder import Search
 from leonui.finder.guide import Guide
 from leonui.finder.horizon import Law
 from leonui.race.reason import Reason, ended, reason, worst
-from leonui.record import Record, Row
+from leonui.record import Record, Row, number
 from leonui.trial.intervention import Intervention
 from leonui.trial.judge import Judge
 from leonui.trial.recipe import Recipe
@@ -166,8 +166,8 @@ def _unfound(folder: Path, name: str) -> Reason | None:
 
 
 def _validation(record: Record, site: str | None) -> float:
-    passes = record.validations(site) or record.validations(record.validation_site)  # a node has files elsewhere
-    return passes[-1][1] if passes and math.isfinite(passes[-1][1]) else math.inf
+    losses = [number(event["loss"]) for event in record.passes(site)]
+    return losses[-1] if losses and math.isfinite(losses[-1]) else math.inf
 
 
 def _mean(losses: list[float]) -> float:

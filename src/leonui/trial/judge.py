@@ -59,11 +59,8 @@ class Judge:
 
     def validation(self, trial: Trial) -> tuple[float, int]:
         """The loss of the validation after the last step, infinite where there is none, and its batches."""
-        passes = [event for event in trial.record.named("validation") if self.site]
-        here = [event for event in passes if event["site"] == self.site]  # a node of a cluster has files elsewhere
-        site = self.site if here else trial.record.validation_site
-        ends = (event for event in passes if event["site"] == site and event["step"] >= (trial.intervention.stop or 0))
-        last = next(ends, None)
+        passes = trial.record.passes(self.site) if self.site else []
+        last = next((event for event in passes if event["step"] >= (trial.intervention.stop or 0)), None)
         if last is None:
             return math.inf, 0
         loss = number(last["loss"])
